@@ -1,0 +1,15 @@
+"""BP4D+ as `tools/dataset_converters/bp4dplus.py` and `tools/crop_faces.py` leave it; fold 1."""
+_base_ = ['./faces_224.py']
+
+dataset = dict(
+    type='BP4DPlus',
+    data_root='data/bp4dplus',
+    ann_file='annotation.csv',
+    data_prefix='faces',
+    fold=1)
+train_dataloader = dict(dataset=dataset)
+val_dataloader = dict(dataset=dataset)
+test_dataloader = dict(dataset=dataset)
+
+val_evaluator = dict(type='ActionUnitMetric')
+test_evaluator = val_evaluator

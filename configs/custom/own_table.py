@@ -1,0 +1,26 @@
+"""FMAE-IAT on your own annotation table: edit the three lines, or inherit and override them.
+
+The table is a CSV `image,subject,AU1,AU2,...`: cells 0/1, an intensity 0-5 (then add
+intensity_threshold=2 to `table`), or empty = not coded. Its subjects are dealt into `folds`
+subject-exclusive parts of about equal size; to name the folds yourself, put
+protocol='folds.json' in the place of folds=3.
+"""
+_base_ = [
+    '../_base_/models/iat_vit-large.py',
+    '../_base_/datasets/faces_224.py',
+    '../_base_/schedules/finetune.py',
+    '../_base_/finetune_runtime.py',
+]
+
+table = dict(data_root='data/own', ann_file='annotation.csv', data_prefix='faces', folds=3, fold=1)
+aus = (1, 2, 4, 6, 12)  # the action units to learn
+num_subjects = 30  # people in the whole table
+
+dataset = dict(type='ActionUnitDataset', aus=aus, **table)
+train_dataloader = dict(dataset=dataset)
+val_dataloader = dict(dataset=dataset)
+test_dataloader = dict(dataset=dataset)
+val_evaluator = dict(type='ActionUnitMetric')
+test_evaluator = val_evaluator
+model = dict(
+    head=dict(num_classes=len(aus)), adversary=dict(head=dict(num_subjects=num_subjects)))

@@ -1,0 +1,7 @@
+"""FMAE: ViT-H pretrained on Face9M, 50 epochs (named by the paper as future work)."""
+_base_ = [
+    '../_base_/models/mae_vit-huge.py',
+    '../_base_/datasets/face9m.py',
+    '../_base_/schedules/fmae_pretrain.py',
+    '../_base_/default_runtime.py',
+]

@@ -1,0 +1,7 @@
+"""FMAE: ViT-S pretrained on Face9M, 50 epochs."""
+_base_ = [
+    '../_base_/models/mae_vit-small.py',
+    '../_base_/datasets/face9m.py',
+    '../_base_/schedules/fmae_pretrain.py',
+    '../_base_/default_runtime.py',
+]

@@ -1,0 +1,11 @@
+"""FMAE-IAT on DISFA, fold 1: lambda 0.5, base learning rate 5e-4, 20 epochs, 2 of warm-up."""
+_base_ = [
+    '../_base_/models/iat_vit-large.py',
+    '../_base_/datasets/disfa.py',
+    '../_base_/schedules/finetune.py',
+    '../_base_/finetune_runtime.py',
+]
+
+model = dict(
+    head=dict(num_classes=8),
+    adversary=dict(neck=dict(scale=0.5), head=dict(num_subjects=27)))

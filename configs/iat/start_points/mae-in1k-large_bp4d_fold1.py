@@ -1,0 +1,14 @@
+"""Figure 2, start point ImageNet-1k MAE, ViT-L: fine-tuned on BP4D without adversary, fold 1."""
+_base_ = [
+    '../../_base_/models/au_vit-large.py',
+    '../../_base_/datasets/bp4d.py',
+    '../../_base_/schedules/finetune.py',
+    '../../_base_/finetune_runtime.py',
+]
+
+model = dict(
+    head=dict(num_classes=12),
+    pretrained='https://download.openmmlab.com/mmselfsup/1.x/mae/'
+    'mae_vit-large-p16_8xb512-fp16-coslr-1600e_in1k/'
+    'mae_vit-large-p16_8xb512-fp16-coslr-1600e_in1k_20220825-cc7e98c9.pth')
+optim_wrapper = dict(optimizer=dict(lr=2e-4 * 64 / 256))

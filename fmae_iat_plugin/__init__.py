@@ -1,0 +1,16 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""FMAE-IAT for MMPretrain: facial action units that do not depend on who the person is.
+
+Importing the package checks the stack, then imports the rooms, so that their components register
+into MMPretrain's own registries: ``custom_imports = dict(imports=['fmae_iat_plugin'])`` in a
+config is all that is needed.
+"""
+
+from .stack import check_stack
+from .version import __version__
+
+check_stack()
+
+from . import datasets, engine, evaluation, models  # noqa: E402
+
+__all__ = ['__version__', 'datasets', 'engine', 'evaluation', 'models']

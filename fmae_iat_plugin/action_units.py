@@ -1,0 +1,87 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""The vocabulary: action unit number -> FACS name, muscle, region of the face.
+
+Source: Ekman, Friesen and Hager, Facial Action Coding System (2002).
+"""
+
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class ActionUnit(NamedTuple):
+    """One action unit of FACS: ``number``, ``name``, ``muscle``, ``region``."""
+
+    number: int
+    name: str
+    muscle: str
+    region: str
+
+
+_TABLE = (
+    (1, 'Inner brow raiser', 'frontalis, pars medialis', 'upper'),
+    (2, 'Outer brow raiser', 'frontalis, pars lateralis', 'upper'),
+    (4, 'Brow lowerer', 'corrugator supercilii, depressor supercilii, procerus', 'upper'),
+    (5, 'Upper lid raiser', 'levator palpebrae superioris', 'upper'),
+    (6, 'Cheek raiser', 'orbicularis oculi, pars orbitalis', 'upper'),
+    (7, 'Lid tightener', 'orbicularis oculi, pars palpebralis', 'upper'),
+    (9, 'Nose wrinkler', 'levator labii superioris alaeque nasi', 'lower'),
+    (10, 'Upper lip raiser', 'levator labii superioris', 'lower'),
+    (11, 'Nasolabial deepener', 'zygomaticus minor', 'lower'),
+    (12, 'Lip corner puller', 'zygomaticus major', 'lower'),
+    (13, 'Sharp lip puller', 'levator anguli oris', 'lower'),
+    (14, 'Dimpler', 'buccinator', 'lower'),
+    (15, 'Lip corner depressor', 'depressor anguli oris', 'lower'),
+    (16, 'Lower lip depressor', 'depressor labii inferioris', 'lower'),
+    (17, 'Chin raiser', 'mentalis', 'lower'),
+    (18, 'Lip pucker', 'incisivii labii', 'lower'),
+    (19, 'Tongue show', 'tongue', 'lower'),
+    (20, 'Lip stretcher', 'risorius with platysma', 'lower'),
+    (21, 'Neck tightener', 'platysma', 'lower'),
+    (22, 'Lip funneler', 'orbicularis oris', 'lower'),
+    (23, 'Lip tightener', 'orbicularis oris', 'lower'),
+    (24, 'Lip pressor', 'orbicularis oris', 'lower'),
+    (25, 'Lips part', 'depressor labii inferioris, relaxed mentalis or orbicularis oris', 'lower'),
+    (26, 'Jaw drop', 'masseter, relaxed temporalis and pterygoid', 'lower'),
+    (27, 'Mouth stretch', 'pterygoids, digastric', 'lower'),
+    (28, 'Lip suck', 'orbicularis oris', 'lower'),
+    (29, 'Jaw thrust', 'pterygoids', 'lower'),
+    (30, 'Jaw sideways', 'pterygoids', 'lower'),
+    (31, 'Jaw clencher', 'masseter', 'lower'),
+    (32, 'Lip bite', 'jaw closers', 'lower'),
+    (33, 'Cheek blow', 'buccinator', 'lower'),
+    (34, 'Cheek puff', 'buccinator', 'lower'),
+    (35, 'Cheek suck', 'buccinator', 'lower'),
+    (36, 'Tongue bulge', 'tongue', 'lower'),
+    (37, 'Lip wipe', 'tongue', 'lower'),
+    (38, 'Nostril dilator', 'nasalis, pars alaris', 'lower'),
+    (39, 'Nostril compressor', 'nasalis, pars transversa, and depressor septi nasi', 'lower'),
+    (41, 'Lid droop', 'relaxed levator palpebrae superioris', 'eye'),
+    (42, 'Slit', 'orbicularis oculi', 'eye'),
+    (43, 'Eyes closed', 'relaxed levator palpebrae superioris', 'eye'),
+    (44, 'Squint', 'orbicularis oculi, pars palpebralis', 'eye'),
+    (45, 'Blink', 'relaxed levator palpebrae and orbicularis oculi', 'eye'),
+    (46, 'Wink', 'orbicularis oculi', 'eye'),
+)
+
+#: action unit number -> :class:`ActionUnit`
+ACTION_UNITS = MappingProxyType({row[0]: ActionUnit(*row) for row in _TABLE})
+
+
+def au_name(number: int) -> str:
+    """Column name of an action unit: ``12`` -> ``'AU12'``."""
+    return f'AU{number}'
+
+
+def parse_au(au) -> int:
+    """Number of an action unit given as ``12``, ``'12'``, ``'AU12'`` or ``'au12'``.
+
+    Raises:
+        ValueError: If it is no action unit of FACS; the message names it and lists those known.
+    """
+    text = str(au).strip()
+    digits = text[2:] if text[:2].upper() == 'AU' else text
+    if isinstance(au, bool) or not digits.isdigit() or int(digits) not in ACTION_UNITS:
+        raise ValueError(f'unknown action unit {au!r}; FACS has '
+                         f'{", ".join(map(str, ACTION_UNITS))}. Remedy: write numbers or '
+                         "'AU<number>'.")
+    return int(digits)

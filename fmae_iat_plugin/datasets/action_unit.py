@@ -1,0 +1,216 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""AU data sets: an annotation table, an AU set, and subject-exclusive folds."""
+
+import os
+from pathlib import Path
+from typing import List, Optional, Sequence, Union
+
+import numpy as np
+from mmengine.logging import MMLogger
+from mmpretrain.datasets import BaseDataset
+from mmpretrain.registry import DATASETS
+
+from fmae_iat_plugin.action_units import au_name, parse_au
+
+from .annotation import AnnotationError, read_annotation
+from .protocol import Protocol, load_protocol, split_subjects
+
+SPLITS = ('train', 'test', 'all')
+
+
+@DATASETS.register_module()
+class ActionUnitDataset(BaseDataset):
+    """Faces with action units, from one annotation table.
+
+    A sample is ``dict(img_path=str, gt_score=float32 [A], subject=int)``: ``gt_score`` is 1, 0 or
+    NaN (not coded) for each of ``aus``; ``subject`` is the index in ``metainfo['subjects']`` (all
+    subjects of the protocol, so it is the same in every fold and split) and is absent where the
+    table does not name the person. An image without any coded AU carries an all-NaN ``gt_score``.
+
+    Args:
+        ann_file (str): The annotation table (CSV or Parquet), relative to ``data_root``.
+        aus (Sequence[int], optional): The AUs to learn, in this order. Defaults to the protocol's,
+            or else to all columns of the table.
+        protocol (str | dict, optional): ``'bp4d'``, ``'bp4dplus'``, ``'disfa'``, a JSON file, or a
+            dict of that form. See :func:`~fmae_iat_plugin.datasets.protocol.load_protocol`.
+        folds (int, optional): Instead of a protocol: deal the table's subjects into so many folds.
+        fold (int, optional): The fold, from 1. Required unless ``split='all'``.
+        split (str): ``'train'`` = all subjects but the fold's, ``'test'`` = the fold's subjects,
+            ``'all'`` = everybody. Defaults to ``'train'``.
+        intensity_threshold (float | str | None): Positive when the cell is >= this. None: the
+            table holds occurrences, and any value but 0 and 1 is an error. ``'protocol'`` (the
+            default): what the protocol says, None without one.
+        check_images (bool): Look for every image file at the start. Defaults to True.
+        data_root (str), data_prefix (str), pipeline, **kwargs: See
+            :class:`mmpretrain.datasets.BaseDataset`; ``data_prefix`` is the image folder.
+
+    Raises:
+        ValueError: On an unknown fold, split or AU, a subject in two folds or outside the
+            protocol, values that do not fit ``intensity_threshold``, or an empty selection.
+        FileNotFoundError: If the table or an image is missing.
+    """
+
+    def __init__(self,
+                 ann_file: str,
+                 aus: Optional[Sequence[int]] = None,
+                 protocol: Union[str, dict, None] = None,
+                 folds: Optional[int] = None,
+                 fold: Optional[int] = None,
+                 split: str = 'train',
+                 intensity_threshold: Union[float, str, None] = 'protocol',
+                 check_images: bool = True,
+                 data_root: str = '',
+                 data_prefix: Union[str, dict] = '',
+                 metainfo: Optional[dict] = None,
+                 lazy_init: bool = False,
+                 **kwargs):
+        if split not in SPLITS:
+            raise ValueError(f'split {split!r} is none of {", ".join(SPLITS)}.')
+        if split != 'all' and fold is None:
+            raise ValueError(f'split={split!r} needs `fold` (from 1). Remedy: set `fold`, or '
+                             "split='all' for every subject.")
+        if protocol is not None and folds is not None:
+            raise ValueError('`protocol` and `folds` were both given. Remedy: a protocol names '
+                             'the subjects of each fold, `folds` deals them; choose one.')
+        self.fold, self.split, self.check_images = fold, split, check_images
+        path = os.path.expanduser(os.path.join(data_root, ann_file))
+        self.table = read_annotation(path)
+        self.protocol = self._protocol(protocol, folds)
+        chosen = aus if aus is not None else self.protocol.aus or self.table.aus
+        self.aus = tuple(parse_au(au) for au in chosen)
+        if intensity_threshold == 'protocol':
+            intensity_threshold = self.protocol.intensity_threshold
+        self.intensity_threshold = intensity_threshold
+        metainfo = dict(classes=tuple(map(au_name, self.aus)), aus=self.aus,
+                        subjects=self.protocol.subjects, **(metainfo or {}))
+        super().__init__(ann_file=ann_file, data_root=data_root, data_prefix=data_prefix,
+                         metainfo=metainfo, lazy_init=lazy_init, **kwargs)
+
+    def _protocol(self, protocol, folds) -> Protocol:
+        """The folds; without any, all subjects of the table and no fold."""
+        if protocol is not None:
+            return load_protocol(protocol)
+        named = sorted({s for s in self.table.subjects if s})
+        if folds is not None:
+            return split_subjects(self.table.subjects, folds, name=self.table.path)
+        if self.fold is not None:
+            raise ValueError(f'fold {self.fold} of {self.table.path}: no folds are defined. '
+                             'Remedy: set `folds` (a number) or `protocol` (a JSON file).')
+        return Protocol(self.table.path, {0: tuple(named)} if named else {})
+
+    def _labels(self) -> np.ndarray:
+        """``[N, A]`` float32: 1 positive, 0 negative, NaN not coded."""
+        table, threshold = self.table, self.intensity_threshold
+        values = table.select(self.aus)
+        coded = ~np.isnan(values)
+        if threshold is None:
+            rows, columns = np.nonzero(coded & (values != 0) & (values != 1))
+            if rows.size:
+                raise AnnotationError(
+                    f'{table.path}, line {table.line(rows[0])}: {au_name(self.aus[columns[0]])} is '
+                    f'{values[rows[0], columns[0]]:g}, an intensity. Remedy: set '
+                    '`intensity_threshold` (DISFA: 2).')
+            return values
+        if threshold > 1 and not (table.labels > 1).any():
+            raise AnnotationError(
+                f'{table.path}: intensity_threshold={threshold:g}, but no cell is above 1: the '
+                'table holds occurrences and everything would become negative. Remedy: '
+                'intensity_threshold=None.')
+        return np.where(coded, values >= threshold, np.nan).astype(np.float32)
+
+    def _selected(self) -> np.ndarray:
+        """Row numbers of this fold and split, in the order of the table."""
+        table, known = self.table, set(self.protocol.subjects)
+        subjects = table.subjects
+        foreign = [row for row, s in enumerate(subjects) if s and s not in known]
+        if foreign:
+            names = sorted({subjects[row] for row in foreign})
+            raise AnnotationError(
+                f'{table.path}, line {table.line(foreign[0])}: subject {names[0]!r} is in no fold '
+                f'of {self.protocol.name} ({len(names)} such subjects, {len(foreign)} rows: '
+                f'{", ".join(names[:8])}). Remedy: spell subjects as the protocol does, or give '
+                'your own `protocol` or `folds`.')
+        if self.split == 'all':
+            return np.arange(len(subjects))
+        test = np.isin(subjects, self.protocol.test_subjects(self.fold))
+        unknown = np.flatnonzero(subjects == '')
+        if unknown.size:
+            raise AnnotationError(
+                f'{table.path}, line {table.line(unknown[0])}: no subject ({unknown.size} such '
+                'rows), so nobody can say on which side of the fold it belongs. Remedy: name the '
+                "subject, or use such rows with split='all' only.")
+        return np.flatnonzero(test if self.split == 'test' else ~test)
+
+    def _check_images(self, paths: List[str], rows: np.ndarray) -> None:
+        missing = [i for i, path in enumerate(paths) if not os.path.isfile(path)]
+        if missing:
+            lines = ', '.join(str(self.table.line(rows[i])) for i in missing[:5])
+            raise FileNotFoundError(
+                f'{len(missing)} of {len(paths)} images are missing, first {paths[missing[0]]!r} '
+                f'({self.table.path}, lines {lines}{", ..." if len(missing) > 5 else ""}). '
+                f'Remedy: set `data_prefix` (now {self.img_prefix!r}) to the image folder, or '
+                'remove the rows from the table.')
+
+    def load_data_list(self) -> List[dict]:
+        """Rows of this fold and split as sample dicts (see the class)."""
+        labels, rows = self._labels(), self._selected()
+        if not rows.size:
+            raise AnnotationError(
+                f'{self.table.path}: no row in split {self.split!r} of fold {self.fold} of '
+                f'{self.protocol.name}. Remedy: the table must hold its subjects '
+                f'({", ".join(self.protocol.test_subjects(self.fold)[:8])}, ...).')
+        images, subjects = self.table.images, self.table.subjects
+        paths = [str(Path(self.img_prefix or '') / images[row]) for row in rows]
+        if self.check_images:
+            self._check_images(paths, rows)
+        index = {name: i for i, name in enumerate(self.protocol.subjects)}
+        data_list = []
+        for row, path in zip(rows, paths):
+            sample = dict(img_path=path, gt_score=labels[row])
+            if subjects[row]:
+                sample['subject'] = index[subjects[row]]
+            data_list.append(sample)
+        used = len({s['subject'] for s in data_list if 'subject' in s})
+        MMLogger.get_current_instance().info(
+            '%s: %d faces of %d subjects, split %s, fold %s of %s; positive %s; not coded %d.',
+            self.table.path, len(data_list), used, self.split, self.fold, self.protocol.name,
+            ' '.join(f'{au_name(au)} {100 * rate:.1f} %'
+                     for au, rate in zip(self.aus, _prevalence(labels[rows]))),
+            int(np.isnan(labels[rows]).sum()))
+        return data_list
+
+    def full_init(self):
+        """Load the samples and let go of the table."""
+        super().full_init()
+        self.table = None
+
+
+def _prevalence(labels: np.ndarray) -> np.ndarray:
+    """Share of positives among the coded labels, ``[N, A] -> [A]``; NaN where none is coded."""
+    coded = (~np.isnan(labels)).sum(axis=0)
+    positive = (labels == 1).sum(axis=0)
+    return np.divide(positive, coded, out=np.full(len(coded), np.nan), where=coded > 0)
+
+
+@DATASETS.register_module()
+class BP4D(ActionUnitDataset):
+    """BP4D: 12 AUs, 41 subjects, three folds (``protocols/bp4d.json``)."""
+
+    def __init__(self, ann_file: str, protocol='bp4d', **kwargs):
+        super().__init__(ann_file, protocol=protocol, **kwargs)
+
+
+@DATASETS.register_module()
+class BP4DPlus(ActionUnitDataset):
+    """BP4D+: 12 AUs, 140 subjects, four folds (``protocols/bp4dplus.json``)."""
+
+    def __init__(self, ann_file: str, protocol='bp4dplus', **kwargs):
+        super().__init__(ann_file, protocol=protocol, **kwargs)
+
+
+@DATASETS.register_module()
+class DISFA(ActionUnitDataset):
+    """DISFA: 8 AUs, 27 subjects, three folds (``protocols/disfa.json``), positive at >= 2."""
+
+    def __init__(self, ann_file: str, protocol='disfa', **kwargs):
+        super().__init__(ann_file, protocol=protocol, **kwargs)

@@ -1,0 +1,185 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""The one annotation table of every AU data set: read, validate, write.
+
+One CSV (or Parquet) file with a header and one row a face::
+
+    image,subject,AU1,AU2,AU12,sequence,frame
+    F001/T1/2440.jpg,F001,0,1,,T1,2440
+
+``image`` is a path relative to the data set's image folder, ``subject`` the person (empty =
+unknown), ``AU<number>`` holds an occurrence 0 or 1, an intensity 0-5, or nothing = not coded.
+``sequence`` and ``frame`` are optional; further columns are kept and ignored here.
+"""
+
+import re
+from pathlib import Path
+from typing import NamedTuple, Tuple, Union
+
+import numpy as np
+import pandas as pd
+
+from fmae_iat_plugin.action_units import au_name, parse_au
+
+MAX_INTENSITY = 5.0
+
+
+class AnnotationError(ValueError):
+    """An annotation table breaks the format; the message names value, file, line and remedy."""
+
+
+class AnnotationTable(NamedTuple):
+    """A validated annotation table of N faces and A action units.
+
+    Attributes:
+        path (str): The file, for error messages.
+        frame (pandas.DataFrame): All columns but the AUs, as strings ('' = empty), N rows.
+        aus (tuple[int]): The A action units, in the order of the columns.
+        labels (np.ndarray): ``[N, A]`` float32; 0/1, intensities 0-5, NaN = not coded.
+    """
+
+    path: str
+    frame: pd.DataFrame
+    aus: Tuple[int, ...]
+    labels: np.ndarray
+
+    def line(self, row: int) -> int:
+        """Line of the file (1-based, the header is line 1) that holds row ``row`` (0-based)."""
+        return row + 2
+
+    @property
+    def images(self) -> np.ndarray:
+        """``[N]`` image paths, as written in the table."""
+        return self.frame['image'].to_numpy()
+
+    @property
+    def subjects(self) -> np.ndarray:
+        """``[N]`` subject names, '' = unknown."""
+        return self.frame['subject'].to_numpy()
+
+    def select(self, aus) -> np.ndarray:
+        """Labels of the chosen action units, ``[N, len(aus)]`` float32.
+
+        Raises:
+            AnnotationError: If the table has no column of one of them.
+        """
+        aus = [parse_au(au) for au in aus]
+        absent = [au_name(au) for au in aus if au not in self.aus]
+        if absent:
+            raise AnnotationError(
+                f'{self.path}: no column {", ".join(absent)}; the table has '
+                f'{", ".join(map(au_name, self.aus))}. Remedy: choose `aus` among these, or add '
+                'the column (empty cells = not coded).')
+        return self.labels[:, [self.aus.index(au) for au in aus]]
+
+
+def _read_frame(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise FileNotFoundError(f'annotation table {str(path)!r} does not exist. Remedy: set '
+                                '`ann_file` (and `data_root`) to the table that a converter in '
+                                'tools/dataset_converters wrote, or to your own.')
+    if path.suffix == '.parquet':
+        return pd.read_parquet(path)
+    try:  # blank lines are kept, so that a row's number stays its line's number
+        return pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False,
+                           skip_blank_lines=False, encoding='utf-8-sig')
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise AnnotationError(f'{path}: not a readable CSV table: {error}. Remedy: a header line '
+                              '`image,subject,AU1,...` and one row a face, in UTF-8.') from error
+
+
+def _parse_labels(path: Path, cells: pd.DataFrame) -> np.ndarray:
+    """Cells of the AU columns -> ``[N, A]`` float32, NaN = not coded."""
+    labels = np.full(cells.shape, np.nan, dtype=np.float32)
+    for column, name in enumerate(cells.columns):
+        raw = cells[name]
+        coded = (raw.notna() & (raw.astype(str).str.strip() != '')).to_numpy()
+        values = pd.to_numeric(raw[coded], errors='coerce').to_numpy(dtype=np.float64)
+        bad = ~((values >= 0) & (values <= MAX_INTENSITY))
+        if bad.any():
+            row = np.flatnonzero(coded)[np.flatnonzero(bad)[0]]
+            hint = (' 9 means "not coded" in BP4D and BP4D+: leave the cell empty.'
+                    if str(raw.iloc[row]).strip() in ('9', '9.0') else '')
+            raise AnnotationError(
+                f'{path}, line {row + 2}: {name} is {raw.iloc[row]!r} ({int(bad.sum())} such '
+                f'cells in the column).{hint} Remedy: 0, 1, an intensity 0-5, or an empty cell '
+                'for not coded.')
+        labels[coded, column] = values
+    return labels
+
+
+def read_annotation(path: Union[str, Path]) -> AnnotationTable:
+    """Read and validate an annotation table.
+
+    Args:
+        path: A ``.csv`` (also compressed, ``.csv.gz``) or ``.parquet`` file.
+
+    Returns:
+        AnnotationTable: Rows in the order of the file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        AnnotationError: If a column is missing, unknown or double, the table is empty, a cell is no
+            label, or an image is empty or listed twice. Names the value, the file and the line.
+    """
+    path = Path(path)
+    frame = _read_frame(path)
+    frame.columns = [str(name).strip() for name in frame.columns]
+    missing = [name for name in ('image', 'subject') if name not in frame.columns]
+    if missing:
+        raise AnnotationError(
+            f'{path}, line 1: no column {" and ".join(missing)}; found '
+            f'{", ".join(frame.columns)}. Remedy: name the columns image,subject,AU1,AU2,... (a '
+            'column `subject` may hold empty cells where the person is unknown).')
+    au_columns = [name for name in frame.columns if re.match(r'AU\d', name, re.IGNORECASE)]
+    try:
+        aus = tuple(parse_au(name) for name in au_columns)
+    except ValueError as error:
+        raise AnnotationError(f'{path}, line 1: {error}') from error
+    if not aus:
+        raise AnnotationError(f'{path}, line 1: no AU column; found {", ".join(frame.columns)}. '
+                              'Remedy: name them AU1, AU2, ... .')
+    double = sorted({au for au in aus if aus.count(au) > 1})
+    if double:
+        raise AnnotationError(f'{path}, line 1: {", ".join(map(au_name, double))} stands twice in '
+                              'the header. Remedy: keep one column an action unit.')
+    if frame.empty:
+        raise AnnotationError(f'{path}: the table has a header and no rows. Remedy: check the '
+                              "converter's summary of what was skipped and why.")
+
+    labels = _parse_labels(path, frame[au_columns])
+    rest = frame.drop(columns=au_columns).fillna('').astype(str).apply(lambda c: c.str.strip())
+    empty = np.flatnonzero((rest['image'] == '').to_numpy())
+    if empty.size:
+        raise AnnotationError(f'{path}, line {empty[0] + 2}: empty `image` ({empty.size} such '
+                              'lines). Remedy: every row names its image; delete blank lines.')
+    again = np.flatnonzero(rest['image'].duplicated().to_numpy())
+    if again.size:
+        image = rest['image'].iloc[again[0]]
+        first = int(np.flatnonzero((rest['image'] == image).to_numpy())[0])
+        raise AnnotationError(f'{path}, line {again[0] + 2}: image {image!r} stands already in '
+                              f'line {first + 2} ({again.size} such lines). Remedy: one row a face.')
+    return AnnotationTable(str(path), rest, aus, labels)
+
+
+def write_annotation(path: Union[str, Path], frame: pd.DataFrame, aus, labels: np.ndarray) -> None:
+    """Write an annotation table; :func:`read_annotation` gives the same back.
+
+    Args:
+        path: ``.csv``, ``.csv.gz`` or ``.parquet``.
+        frame: Columns ``image`` and ``subject``, and what else is to be kept; N rows.
+        aus (Sequence[int]): A action units.
+        labels: ``[N, A]``; 0/1 or 0-5, NaN = not coded.
+    """
+    path = Path(path)
+    columns = [au_name(parse_au(au)) for au in aus]
+    cells = pd.DataFrame(np.asarray(labels), columns=columns, index=frame.index)
+    head = frame[['image', 'subject']]
+    table = pd.concat([head, cells, frame.drop(columns=['image', 'subject'])], axis=1)
+    partial = path.with_name(f'.{path.name}')  # never half a table under the final name
+    if path.suffix == '.parquet':
+        table.to_parquet(partial, index=False)
+    else:
+        text = cells.map(lambda v: '' if np.isnan(v) else f'{v:g}')
+        table[columns] = text
+        table.to_csv(partial, index=False, compression='gzip' if path.suffix == '.gz' else None)
+    partial.replace(path)

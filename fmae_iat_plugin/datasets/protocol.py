@@ -1,0 +1,129 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""Subject-exclusive folds: which subjects a fold tests. Folds are data (``protocols/*.json``).
+
+Splitting images instead of subjects puts neighbouring frames of one person on both sides, so no
+function here ever sees an image.
+"""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Dict, NamedTuple, Optional, Sequence, Tuple, Union
+
+from fmae_iat_plugin.action_units import parse_au
+
+PROTOCOLS = Path(__file__).parent / 'protocols'
+
+
+class Protocol(NamedTuple):
+    """An AU set and its folds.
+
+    Attributes:
+        name (str): Data set, or the file's name.
+        folds (dict[int, tuple[str]]): Fold number (from 1) -> its *test* subjects.
+        aus (tuple[int] | None): The AUs that the published tables use.
+        intensity_threshold (float | None): Positive when intensity >= this; None = occurrence.
+    """
+
+    name: str
+    folds: Dict[int, Tuple[str, ...]]
+    aus: Optional[Tuple[int, ...]] = None
+    intensity_threshold: Optional[float] = None
+
+    @property
+    def subjects(self) -> Tuple[str, ...]:
+        """All subjects, sorted; the index in here is the ``subject`` of a sample."""
+        return tuple(sorted(s for fold in self.folds.values() for s in fold))
+
+    def test_subjects(self, fold: int) -> Tuple[str, ...]:
+        """Subjects that fold ``fold`` tests.
+
+        Raises:
+            ValueError: If there is no such fold.
+        """
+        if fold not in self.folds:
+            raise ValueError(f'{self.name} has no fold {fold!r}; its folds are '
+                             f'{", ".join(map(str, self.folds))}. Remedy: set `fold` to one of '
+                             'them.')
+        return self.folds[fold]
+
+
+def make_protocol(name: str, folds: Dict, aus=None, intensity_threshold=None) -> Protocol:
+    """Build a protocol and check that its folds share no subject.
+
+    Raises:
+        ValueError: If a subject stands in two folds or twice in one, or a fold is empty.
+    """
+    checked, seen = {}, {}
+    for key, subjects in folds.items():
+        if not subjects:
+            raise ValueError(f'{name}: fold {key} has no subjects. Remedy: list its test subjects.')
+        for subject in subjects:
+            if subject in seen:
+                raise ValueError(
+                    f'{name}: subject {subject!r} stands in fold {seen[subject]} and in fold '
+                    f'{key}. Remedy: every subject is tested in exactly one fold; the model would '
+                    'be tested on people it was trained on.')
+            seen[subject] = key
+        checked[int(key)] = tuple(sorted(map(str, subjects)))
+    aus = None if aus is None else tuple(parse_au(au) for au in aus)
+    return Protocol(name, checked, aus, intensity_threshold)
+
+
+def load_protocol(source: Union[str, Path, dict]) -> Protocol:
+    """Load a protocol.
+
+    Args:
+        source: ``'bp4d'``, ``'bp4dplus'``, ``'disfa'``; or the path of a JSON file
+            ``{"folds": {"1": ["S001", ...], ...}}`` with optional ``name``, ``aus`` and
+            ``intensity_threshold``; or such a dict.
+
+    Raises:
+        FileNotFoundError: If it is neither a known protocol nor a file.
+        ValueError: If the file is no JSON, has no ``folds``, or the folds share a subject.
+    """
+    if isinstance(source, dict):
+        data, name = source, source.get('name', 'protocol')
+    else:
+        path = PROTOCOLS / f'{source}.json'
+        path = path if path.is_file() else Path(source)
+        if not path.is_file():
+            known = ', '.join(sorted(p.stem for p in PROTOCOLS.glob('*.json')))
+            raise FileNotFoundError(f'protocol {str(source)!r} is neither one of {known} nor a '
+                                    'file. Remedy: name one, or write '
+                                    '{"folds": {"1": ["S001"], "2": [...]}} to a JSON file.')
+        try:
+            data = json.loads(path.read_text(encoding='utf-8'))
+        except json.JSONDecodeError as error:
+            raise ValueError(f'{path}, line {error.lineno}: no JSON: {error.msg}') from error
+        name = data.get('name', path.stem) if isinstance(data, dict) else path.stem
+    if not isinstance(data, dict) or not isinstance(data.get('folds'), dict) or not data['folds']:
+        raise ValueError(f'protocol {name}: no `folds`. Remedy: {{"folds": {{"1": ["S001", ...], '
+                         '"2": [...]}}}} with the test subjects of each fold.')
+    return make_protocol(name, data['folds'], data.get('aus'), data.get('intensity_threshold'))
+
+
+def split_subjects(subjects: Sequence[str], num_folds: int, name: str = 'table') -> Protocol:
+    """Deal the subjects of a table into folds of about equal numbers of frames.
+
+    Deterministic: subjects by falling number of frames (ties by name), each to the fold with the
+    fewest frames so far (ties to the lowest fold).
+
+    Args:
+        subjects: ``[N]`` subject of each frame, '' = unknown (left out).
+        num_folds: Number of folds, at least 2.
+
+    Raises:
+        ValueError: If there are fewer subjects than folds, or fewer than two folds.
+    """
+    frames = Counter(s for s in subjects if s)
+    if not 2 <= num_folds <= len(frames):
+        raise ValueError(f'cannot deal {len(frames)} subjects of {name} into {num_folds} folds. '
+                         f'Remedy: choose `folds` between 2 and {max(2, len(frames))}.')
+    folds = {k: [] for k in range(1, num_folds + 1)}
+    load = dict.fromkeys(folds, 0)
+    for subject, count in sorted(frames.items(), key=lambda item: (-item[1], item[0])):
+        lightest = min(load, key=lambda k: (load[k], k))
+        folds[lightest].append(subject)
+        load[lightest] += count
+    return make_protocol(name, folds)

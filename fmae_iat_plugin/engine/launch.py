@@ -1,0 +1,66 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""Run MMPretrain's own ``tools/train.py`` and ``tools/test.py``, on GPUs and on CPUs.
+
+The tools are MMPretrain's, options and all; here only what they cannot do is added: a process
+group for machines without a GPU.
+"""
+
+import argparse
+import runpy
+import sys
+from pathlib import Path
+
+import mmpretrain
+import torch
+import torch.distributed as dist
+
+
+def mmpretrain_tool(name: str) -> Path:
+    """Path of a tool of the installed MMPretrain, e.g. ``'train.py'``.
+
+    Raises:
+        FileNotFoundError: If the installation carries no tools.
+    """
+    package = Path(mmpretrain.__file__).parent
+    candidates = [package / '.mim' / 'tools' / name, package.parent / 'tools' / name]
+    for path in candidates:
+        if path.is_file():
+            return path
+    raise FileNotFoundError(f'MMPretrain {mmpretrain.__version__} carries no tools/{name} (looked '
+                            f'for {", ".join(map(str, candidates))}). Remedy: install it from its '
+                            "wheel: pip install 'fmae_iat_plugin[stack]'.")
+
+
+def init_cpu_process_group(launcher: str) -> bool:
+    """Create a gloo process group where torchrun started several processes and there is no GPU.
+
+    MMEngine's own ``init_dist`` selects a CUDA device whatever the backend, and leaves a group
+    that exists alone.
+
+    Args:
+        launcher: The tool's ``--launcher``.
+
+    Returns:
+        bool: Whether a group was created.
+    """
+    if launcher != 'pytorch' or torch.cuda.is_available() or dist.is_initialized():
+        return False
+    dist.init_process_group('gloo')
+    return True
+
+
+def run_mmpretrain_tool(name: str) -> None:
+    """Run a tool of MMPretrain as a script, with this process's arguments."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument('--launcher', default='none')
+    parser.add_argument('--auto-scale-lr', action='store_true')
+    known, _ = parser.parse_known_args()
+    if known.auto_scale_lr:
+        sys.exit('--auto-scale-lr: in these configs `batch_size` is the total over all GPUs '
+                 '(TotalBatchSampler), so their number changes nothing and there is nothing to '
+                 'scale. To train with another total, set train_dataloader.batch_size and '
+                 'optim_wrapper.optimizer.lr = base learning rate * batch_size / 256.')
+    created = init_cpu_process_group(known.launcher)
+    runpy.run_path(str(mmpretrain_tool(name)), run_name='__main__')
+    if created:
+        dist.destroy_process_group()

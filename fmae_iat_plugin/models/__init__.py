@@ -1,0 +1,14 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""Models: the classifier, its necks, heads and losses, and what feeds them."""
+
+from .classifiers import AUClassifier
+from .data_preprocessor import FaceDataPreprocessor
+from .heads import AUHead, LinearIdentityHead
+from .losses import masked_mean
+from .necks import GradReverse
+from .pretrained import load_pretrained_encoder
+
+__all__ = [
+    'AUClassifier', 'AUHead', 'FaceDataPreprocessor', 'GradReverse', 'LinearIdentityHead',
+    'load_pretrained_encoder', 'masked_mean'
+]

@@ -1,0 +1,87 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""Normalisation and random erasing on the device.
+
+Random erasing belongs after normalisation (MAE's and FMAE's recipe: noise N(0, 1) in units of
+the normalised image). MMPretrain's ``RandomErasing`` transform runs before it, on uint8, and
+clips the noise. Doing it here also spares the workers and runs on the GPU.
+
+Source: Zhong et al., 2020 (arXiv 1708.04896), in timm's implementation.
+"""
+
+from typing import Optional
+
+from mmpretrain.models.utils import ClsDataPreprocessor
+from mmpretrain.registry import MODELS
+from mmpretrain.structures import DataSample
+from timm.data.random_erasing import RandomErasing
+
+
+@MODELS.register_module()
+class FaceDataPreprocessor(ClsDataPreprocessor):
+    """``ClsDataPreprocessor`` that erases a random box of the normalised image in training.
+
+    The position and shape of a box come from Python's ``random``, its pixels from torch's
+    generator of the device. Both are the main process's: start a run on several GPUs with
+    ``randomness=dict(seed=..., diff_rank_seed=True)``, or all ranks erase the same boxes.
+
+    Args:
+        random_erasing: Arguments of :class:`timm.data.random_erasing.RandomErasing`, with
+            ``prob`` for its ``probability``; ``dict(prob=0.25)`` is the recipe of the paper.
+            Defaults here: ``mode='pixel'`` (N(0, 1) for every pixel and channel), one box
+            (``max_count=1``) of area 0.02 to 1/3 of the image and aspect ratio 0.3 to 1/0.3.
+            None erases nothing.
+        **kwargs: Arguments of :class:`mmpretrain.models.ClsDataPreprocessor`: ``mean`` and
+            ``std`` of R, G, B on the 0-255 scale, ``to_rgb``, ...
+
+    Raises:
+        ValueError: If ``random_erasing`` is given without ``mean`` and ``std``, or a
+            probability is not within [0, 1].
+    """
+
+    def __init__(self, random_erasing: Optional[dict] = None, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.random_erasing = None
+        if random_erasing is None:
+            return
+        if not self._enable_normalize:
+            raise ValueError('random_erasing fills boxes with N(0, 1) noise and needs a '
+                             'normalised image: give `mean` and `std` too')
+        options = {'mode': 'pixel', 'max_count': 1, **random_erasing}
+        prob = options.pop('prob', None)
+        if prob is None or not 0 <= prob <= 1:
+            raise ValueError(f'random_erasing needs a probability `prob` in [0, 1], got {prob!r}')
+        self.random_erasing = RandomErasing(probability=prob, **options)
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Move to the device, normalise, and in training erase.
+
+        Args:
+            data: ``inputs``, uint8 [N, C, H, W] or a list of [C, H, W], and optionally
+                ``data_samples``, a list of N DataSamples.
+            training: Whether to augment.
+
+        Returns:
+            dict: ``inputs``, float [N, C, H, W], and ``data_samples``.
+
+        Raises:
+            ValueError: If only some of the samples carry a ``gt_score`` or a ``gt_label``.
+        """
+        self._check_labels(data.get('data_samples'))
+        data = super().forward(data, training)
+        if training and self.random_erasing is not None:
+            self.random_erasing.device = data['inputs'].device
+            data['inputs'] = self.random_erasing(data['inputs'])
+        return data
+
+    @staticmethod
+    def _check_labels(data_samples: Optional[list]) -> None:
+        """The parent looks at the first sample only and would drop or miss the others' labels."""
+        samples = [s for s in data_samples or [] if isinstance(s, DataSample)]
+        for key in ('gt_score', 'gt_label'):
+            having = [key in sample for sample in samples]
+            if any(having) and not all(having):
+                lacking = samples[having.index(False)]
+                raise ValueError(
+                    f'{having.count(False)} of {len(having)} samples of a batch have no {key}, '
+                    f'the first of them {lacking.get("img_path")!r}; give an unlabelled sample a '
+                    'gt_score of NaN')

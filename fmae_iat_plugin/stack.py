@@ -1,0 +1,60 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""Check that the OpenMMLab stack is there and in range, before anything registers into it.
+
+The stack is no core dependency of this package: the original distributions (``mmengine``, ...)
+and their maintained continuation (``onedl-mmengine``, ...) install the same import names and
+overwrite each other's files, so the choice is the user's.
+"""
+
+import importlib
+import re
+from types import MappingProxyType
+
+#: import name -> (lowest version, first version out of range, distribution to install)
+STACK = MappingProxyType({
+    'torch': ('2.1', '2.14', 'torch'),
+    'torchvision': ('0.16', '0.29', 'torchvision'),
+    'mmengine': ('0.10', '1.0', 'onedl-mmengine'),
+    'mmcv': ('2.0', '2.5', 'onedl-mmcv'),
+    'mmpretrain': ('1.2', '2.0', 'onedl-mmpretrain'),
+    'timm': ('0.9', '2.0', 'timm'),
+})
+
+REMEDY = ("install the stack at versions tested together with "
+          "`pip install 'fmae_iat_plugin[stack]'` (from a clone: `pip install -e '.[stack]'`). "
+          'Keep one family only: the original OpenMMLab distributions or onedl-*, never both.')
+
+
+def _release(version: str) -> tuple:
+    """``'2.10.0+cu128'`` -> ``(2, 10, 0)``: the leading numbers of a version."""
+    return tuple(int(part) for part in re.match(r'\d+(\.\d+)*', version).group().split('.'))
+
+
+def check_stack(stack=STACK) -> dict:
+    """Import every package of the stack and compare its version with the range.
+
+    Args:
+        stack (Mapping[str, tuple]): Import name -> (lowest version, first version out of range,
+            distribution name).
+
+    Returns:
+        dict[str, str]: Import name -> version found.
+
+    Raises:
+        ImportError: If a package is absent, fails to import or is out of range; the message
+            names it, the version found, the range, and the command that mends it.
+    """
+    found = {}
+    for name, (low, high, distribution) in stack.items():
+        try:
+            version = importlib.import_module(name).__version__
+        except (ImportError, AssertionError) as error:  # mmpretrain asserts its own ranges
+            raise ImportError(
+                f'fmae_iat_plugin needs `{name}` >= {low}, < {high} (distribution '
+                f'`{distribution}`), but importing it failed: {error}. Remedy: {REMEDY}'
+            ) from error
+        if not _release(low) <= _release(version) < _release(high):
+            raise ImportError(f'fmae_iat_plugin needs `{name}` >= {low}, < {high}, but {version} '
+                              f'is installed. Remedy: {REMEDY}')
+        found[name] = version
+    return found

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Sets up what it needs, then runs the linter and the tests; arguments go to pytest.
+#   bash tools/run_tests.sh            everything
+#   bash tools/run_tests.sh -k metric  some of it
+set -euo pipefail
+EXTRAS="stack tests"
+source "$(dirname "${BASH_SOURCE[0]}")/setup_env.sh"
+cd "$ROOT"
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
+"$PYTHON" -m ruff check .
+# importlib: a dependency (model-index) installs a top-level package named `tests`
+"$PYTHON" -m pytest --import-mode=importlib -q "$@" tests
