@@ -1,0 +1,136 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""Tar shards of images: expand their names and index them once.
+
+A shard is an uncompressed tar file (the WebDataset layout qualifies). Its index says where
+each image begins and how long it is, so that images are read at random without unpacking.
+"""
+
+import glob
+import hashlib
+import itertools
+import json
+import os
+import re
+import tarfile
+from pathlib import Path
+from typing import List, Optional, Sequence, Tuple
+
+from mmengine.logging import MMLogger
+
+INDEX_VERSION = 1
+Member = Tuple[str, int, int]
+
+
+def expand_braces(pattern: str) -> List[str]:
+    """Expand ``{000..012}`` and ``{a,b}``, as the shell does, without nesting.
+
+    Zero padding is kept: ``{08..10}`` gives 08, 09, 10.
+    """
+    parts = re.split(r'\{([^{}]+)\}', pattern)
+    choices = []
+    for i, part in enumerate(parts):
+        numbers = re.fullmatch(r'(\d+)\.\.(\d+)', part)
+        if i % 2 == 0:
+            choices.append([part])
+        elif numbers:
+            first, last = numbers.groups()
+            choices.append([
+                str(n).zfill(len(first) if first[0] == '0' else 1)
+                for n in range(int(first), int(last) + 1)
+            ])
+        else:
+            choices.append(part.split(','))
+    return [''.join(combination) for combination in itertools.product(*choices)]
+
+
+def expand_shards(pattern: str) -> List[str]:
+    """The tar files a brace or wildcard pattern names, sorted.
+
+    Raises:
+        FileNotFoundError: If a file that braces name, or any file of a wildcard, is missing.
+    """
+    paths: List[str] = []
+    for name in expand_braces(pattern):
+        found = glob.glob(name, recursive=True) if glob.has_magic(name) else \
+            [name] if os.path.isfile(name) else []
+        if not found:
+            raise FileNotFoundError(f'no shard {name!r} (from {pattern!r}); check the range or '
+                                    'the pattern, and that the shard was copied')
+        paths.extend(found)
+    return sorted(set(paths))
+
+
+def index_tar(path: str, suffixes: Sequence[str], index_dir: Optional[str] = None) -> List[Member]:
+    """Where the images of a tar file are.
+
+    The index is kept in ``{path}.index.json`` beside the tar file, or in ``index_dir``, and
+    used again while the tar file has the same size and time of modification. It is written
+    atomically, so several ranks may do so at once; where the folder is not writable, the tar
+    file is read again at every start, and the log says so.
+
+    Args:
+        path: An uncompressed tar file.
+        suffixes: Lower-case endings that make a member an image, for example ``('.jpg',)``.
+        index_dir: Folder for the index. Defaults to the tar file's.
+
+    Returns:
+        list: ``(name, offset, size)`` of each image in bytes, sorted by name.
+
+    Raises:
+        ValueError: If the file is compressed, cut short, or no tar file.
+    """
+    path = os.path.abspath(path)
+    stat = os.stat(path)
+    key = dict(version=INDEX_VERSION, tar_size=stat.st_size, tar_mtime_ns=stat.st_mtime_ns)
+    if index_dir is None:
+        file = Path(f'{path}.index.json')
+    else:
+        digest = hashlib.sha1(path.encode()).hexdigest()[:10]
+        file = Path(index_dir).expanduser() / f'{os.path.basename(path)}.{digest}.index.json'
+    members = _load_index(file, key)
+    if members is None:
+        members = _read_members(path, stat.st_size)
+        _save_index(file, dict(key, members=members))
+    return sorted((n, o, s) for n, o, s in members if n.lower().endswith(tuple(suffixes)))
+
+
+def _read_members(path: str, tar_size: int) -> List[Member]:
+    members = []
+    try:
+        with tarfile.open(path, 'r:') as tar:
+            for member in tar:
+                if member.isreg() and not member.issparse():
+                    members.append((member.name, member.offset_data, member.size))
+                tar.members = []  # tarfile keeps every header it has seen
+    except (tarfile.TarError, EOFError) as error:
+        raise ValueError(f'{path} cannot be indexed ({error}); a shard must be a complete, '
+                         'uncompressed tar file: unpack .tar.gz with gunzip, copy a cut one '
+                         'again') from error
+    for name, offset, size in members:
+        if offset + size > tar_size:
+            raise ValueError(f'{path} is cut short inside {name}; copy it again')
+    return members
+
+
+def _load_index(file: Path, key: dict) -> Optional[List[Member]]:
+    try:
+        index = json.loads(file.read_text())
+        if all(index[name] == value for name, value in key.items()):
+            return index['members']
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        MMLogger.get_current_instance().warning(f'{file} is unreadable ({error}) and is rebuilt')
+    return None
+
+
+def _save_index(file: Path, index: dict) -> None:
+    temporary = file.with_name(f'{file.name}.{os.getpid()}.tmp')
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(index))
+        os.replace(temporary, file)
+    except OSError as error:
+        MMLogger.get_current_instance().warning(
+            f'the index {file} cannot be written ({error}); the shard will be read again at every '
+            'start unless index_dir names a writable folder')

@@ -1,0 +1,211 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""Image loading and the RandAugment of the FMAE recipe.
+
+Everything else in the recipe already exists in MMPretrain and mmcv and equals torchvision's
+transform bit for bit once the Pillow backend is asked for. At image size ``S``:
+
+- fine-tuning, train::
+
+    dict(type='LoadFace'),
+    dict(type='RandomResizedCrop', scale=S, crop_ratio_range=(0.08, 1.0),
+         interpolation='bicubic', backend='pillow'),
+    dict(type='RandomFlip', prob=0.5, direction='horizontal'),
+    dict(type='TimmRandAugment', config_str='rand-m9-mstd0.5-inc1', img_size=S),
+    dict(type='PackInputs'),
+
+  followed on the device by ``FaceDataPreprocessor(random_erasing=dict(prob=0.25))``;
+- fine-tuning, test (no centre crop)::
+
+    dict(type='LoadFace'),
+    dict(type='Resize', scale=(S, S), interpolation='bilinear', backend='pillow'),
+    dict(type='PackInputs'),
+
+- pretraining, as the paper writes: the crop with ``crop_ratio_range=(0.2, 1.0)`` and the flip;
+- pretraining, as the released code does: ``Resize`` and the flip.
+
+All random numbers come from the global generators of ``random`` and NumPy. mmengine seeds a
+worker whenever the worker starts, with the same number every time: without
+``persistent_workers=True`` every epoch therefore draws the same augmentation parameters again.
+
+Sources: the FMAE paper (Ning et al., 2024) and MAE's fine-tuning transform (He et al., 2022).
+"""
+
+import functools
+import io
+import os
+import struct
+import zlib
+from typing import Callable, Optional, Sequence, Tuple, Union
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmengine import fileio
+from mmpretrain.registry import TRANSFORMS
+from PIL import Image, ImageOps
+from timm.data.auto_augment import rand_augment_transform
+from timm.data.transforms import str_to_pil_interp
+
+# ImageNet mean of the R, G, B channels on the 0-255 scale.
+IMAGENET_MEAN = (123.675, 116.28, 103.53)
+# What Pillow's decoders raise on broken files, apart from OSError.
+_DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error,
+                  Image.DecompressionBombError)
+
+
+class UnreadableImageError(OSError):
+    """An image that is missing or cannot be decoded.
+
+    Args:
+        path: The image, as ``img_path`` names it.
+        reason: What went wrong.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f'cannot read the image {path!r} ({reason}); restore the file, or leave '
+                         'it out of the annotation or list that names it')
+        self.path = path
+        self.reason = reason
+
+
+def decode_image(data: bytes) -> np.ndarray:
+    """Decode the bytes of an image file with Pillow.
+
+    Any format Pillow reads becomes three channels: grey and palette images are expanded, CMYK
+    and images with alpha are converted as torchvision's loader does (``convert('RGB')``), the
+    EXIF orientation is applied, the first frame of an animation is taken. 16-bit grey is
+    scaled to 8 bits (a bare ``convert`` would clip it to white).
+
+    Args:
+        data: Content of the image file.
+
+    Returns:
+        np.ndarray: uint8 BGR image of shape (H, W, 3), the channel order of MMPretrain.
+    """
+    with Image.open(io.BytesIO(data)) as image:
+        image = ImageOps.exif_transpose(image)
+        if image.mode == 'I' or image.mode.startswith('I;16'):
+            grey = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
+            return np.repeat(((grey + 128) // 257).astype(np.uint8)[:, :, None], 3, axis=2)
+        return np.ascontiguousarray(np.asarray(image.convert('RGB'))[:, :, ::-1])
+
+
+@TRANSFORMS.register_module()
+class LoadFace(BaseTransform):
+    """Load an image from a file, from inside a tar shard, or keep the one in memory.
+
+    Required keys: ``img`` (an image in memory, kept as it is), or ``img_path`` and, for a
+    member of a tar file, ``tar_path``, ``offset`` and ``size`` in bytes.
+    Added keys: ``img`` (uint8 BGR (H, W, 3)), ``img_shape`` and ``ori_shape`` (H, W).
+
+    Args:
+        backend_args: Storage backend of :func:`mmengine.fileio.get`, for images that are
+            files. Defaults to the local disk.
+
+    Raises:
+        UnreadableImageError: If the file is missing or cannot be decoded.
+    """
+
+    def __init__(self, backend_args: Optional[dict] = None) -> None:
+        self.backend_args = backend_args
+
+    def _read(self, results: dict) -> bytes:
+        tar_path = results.get('tar_path')
+        if tar_path is None:
+            if self.backend_args is None:
+                with open(results['img_path'], 'rb') as file:
+                    return file.read()
+            return fileio.get(results['img_path'], backend_args=self.backend_args)
+        with open(tar_path, 'rb') as file:
+            file.seek(results['offset'], os.SEEK_SET)
+            data = file.read(results['size'])
+        if len(data) != results['size']:
+            raise EOFError(f'{tar_path} ends inside this member: the shard was cut or replaced '
+                           'after it was indexed')
+        return data
+
+    def transform(self, results: dict) -> dict:
+        """Add ``img``, ``img_shape`` and ``ori_shape`` to ``results``."""
+        if 'img' not in results:
+            try:
+                results['img'] = decode_image(self._read(results))
+            except _DECODE_ERRORS as error:
+                reason = f'{type(error).__name__}: {error}'.replace('\n', ' ')
+                raise UnreadableImageError(results['img_path'], reason) from error
+        results['img_shape'] = results['ori_shape'] = results['img'].shape[:2]
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(backend_args={self.backend_args})'
+
+
+def _posterize(posterize: Callable, image: Image.Image, bits: int, **kwargs) -> Image.Image:
+    """timm's posterise, black when no bit is left.
+
+    Magnitude 10, about 2 % of the draws of N(9, 0.5), asks to keep 0 bits. Pillow used to answer
+    with a black image, which is the recipe; newer Pillow raises an error, which would end the
+    training.
+    """
+    if bits < 1:
+        return Image.new(image.mode, image.size)
+    return posterize(image, bits, **kwargs)
+
+
+@TRANSFORMS.register_module()
+class TimmRandAugment(BaseTransform):
+    """RandAugment as timm implements it, with the settings timm's ``create_transform`` gives it.
+
+    ``rand-m9-mstd0.5-inc1`` draws 2 of the 15 "increasing" operations with replacement,
+    applies each with probability 0.5 at magnitude N(9, 0.5), and fills what moves into the
+    image with the rounded mean colour. MMPretrain's own RandAugment differs in operations,
+    magnitudes and probability. Source: Cubuk et al., 2020 (arXiv 1909.13719).
+
+    Required and modified key: ``img``, uint8 BGR (H, W, 3).
+
+    Args:
+        config_str: timm's description of the policy. It must begin with ``rand``.
+        img_size: Side of the image in pixels, or (H, W). Translations are at most
+            ``int(0.45 * min(img_size))`` pixels.
+        mean: Fill colour, R, G, B on the 0-255 scale. Rounded.
+        interpolation: Resampling of the geometric operations.
+
+    Raises:
+        ValueError: If ``config_str`` is no RandAugment policy, or an image is not uint8 with
+            three channels.
+    """
+
+    def __init__(self,
+                 config_str: str = 'rand-m9-mstd0.5-inc1',
+                 img_size: Union[int, Tuple[int, int]] = 224,
+                 mean: Sequence[float] = IMAGENET_MEAN,
+                 interpolation: str = 'bicubic') -> None:
+        if config_str.split('-')[0] != 'rand':
+            raise ValueError(f"config_str={config_str!r} is no RandAugment policy; it must begin "
+                             "with 'rand', for example 'rand-m9-mstd0.5-inc1'")
+        self.config_str = config_str
+        self.img_size = img_size
+        self.mean = tuple(mean)
+        self.interpolation = interpolation
+        side = img_size if isinstance(img_size, int) else min(img_size)
+        self.augment = rand_augment_transform(
+            config_str,
+            dict(
+                translate_const=int(side * 0.45),
+                img_mean=tuple(min(255, round(value)) for value in mean),
+                interpolation=str_to_pil_interp(interpolation)))
+        for op in self.augment.ops:
+            if op.name.startswith('Posterize'):
+                op.aug_fn = functools.partial(_posterize, op.aug_fn)
+
+    def transform(self, results: dict) -> dict:
+        """Augment ``results['img']``; timm works on RGB, so the channels are swapped twice."""
+        img = results['img']
+        if img.dtype != np.uint8 or img.ndim != 3 or img.shape[2] != 3:
+            raise ValueError('TimmRandAugment needs a uint8 image of shape (H, W, 3), got '
+                             f'{img.dtype} {img.shape}; load it with LoadFace')
+        image = self.augment(Image.fromarray(np.ascontiguousarray(img[:, :, ::-1])))
+        results['img'] = np.ascontiguousarray(np.asarray(image)[:, :, ::-1])
+        return results
+
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(config_str={self.config_str!r}, img_size={self.img_size}, '
+                f'mean={self.mean}, interpolation={self.interpolation!r})')
