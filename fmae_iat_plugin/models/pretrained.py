@@ -97,8 +97,8 @@ def read_state_dict(checkpoint: str | os.PathLike) -> dict[str, Tensor]:
     if (not isinstance(weights, dict) or not weights
             or not all(isinstance(value, Tensor) for value in weights.values())):
         found = sorted(map(str, content))[:10] if isinstance(content, dict) else type(content)
-        raise ValueError(f"checkpoint {path} has neither 'state_dict' nor 'model' nor is a dict of "
-                         f'tensors; it holds: {found}')
+        raise ValueError(f"checkpoint {path} has neither 'state_dict' nor 'model', nor is it a "
+                         f'dict of tensors; it holds: {found}')
     if all(name.startswith('module.') for name in weights):
         weights = {name[len('module.'):]: value for name, value in weights.items()}
     return dict(weights)
