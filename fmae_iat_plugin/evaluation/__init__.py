@@ -1,0 +1,39 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""Evaluation: what is measured on action units, and what a config uses for expressions.
+
+Action units (``val_evaluator = test_evaluator = dict(type='ActionUnitMetric')``): see
+:class:`ActionUnitMetric` for the keys and :mod:`.scores` for the definitions.
+
+Expressions (RAF-DB, AffectNet) are single-label, and MMPretrain measures them already; the mean
+over classes of the recall *is* the mean-class accuracy, and each class's recall its accuracy::
+
+    val_evaluator = [
+        dict(type='Accuracy', topk=1),                      # accuracy/top1
+        dict(type='SingleLabelMetric', items=('recall', )),                  # single-label/recall
+        dict(type='SingleLabelMetric', items=('recall', ), average=None),
+        # single-label/recall_classwise: a list in the order of the dataset's METAINFO['classes']
+    ]
+
+All are in percent. A class without a test image counts as 0 in ``single-label/recall``.
+``save_best='accuracy/top1'`` selects the best test epoch, as the published numbers do.
+"""
+from .action_unit_metric import ActionUnitMetric
+from .scores import (
+    PAPER_THRESHOLDS,
+    Counts,
+    accuracy_from_counts,
+    action_unit_scores,
+    best_shared_threshold,
+    best_thresholds,
+    f1_from_counts,
+    paper_f1,
+    resolve_thresholds,
+    roc_auc,
+    threshold_counts,
+)
+
+__all__ = [
+    'PAPER_THRESHOLDS', 'ActionUnitMetric', 'Counts', 'accuracy_from_counts',
+    'action_unit_scores', 'best_shared_threshold', 'best_thresholds', 'f1_from_counts',
+    'paper_f1', 'resolve_thresholds', 'roc_auc', 'threshold_counts'
+]
