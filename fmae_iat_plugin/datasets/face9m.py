@@ -16,7 +16,6 @@ from mmpretrain.registry import DATASETS
 
 from .exclusion import Exclusion
 from .shards import expand_shards, index_tar
-from .skipped import report_skipped
 from .transforms import UnreadableImageError
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.gif', '.pgm', '.ppm')
@@ -90,26 +89,25 @@ class Face9M(BaseDataset):
         """
         self._bases = []
         exclusion = Exclusion(self.exclude)
-        entries, skipped = [], []
+        entries, excluded = [], 0
         for entry in self._list_file() if self.ann_file else self._sources():
             base = self._bases[entry['b']]
             inner = entry['n']
             if 'o' in entry:
                 inner = f'{os.path.basename(base)}/{inner}'
             if exclusion.matches(inner, os.path.join(base, entry['n'])):
-                skipped.append((os.path.join(base, entry['n']), 'excluded'))
+                excluded += 1
             else:
                 entries.append(entry)
         exclusion.check()
-        if skipped:
-            report_skipped('Face9M', skipped)
         if not entries:
             raise ValueError(
                 f'Face9M: no image ({", ".join(IMAGE_SUFFIXES)}) in '
-                f'{self.ann_file or self.roots}, {len(skipped)} excluded; check data_root, '
+                f'{self.ann_file or self.roots}, {excluded} excluded; check data_root, '
                 'ann_file and exclude')
         MMLogger.get_current_instance().info(
-            f'Face9M: {len(entries)} images from {self.ann_file or self.roots}')
+            f'Face9M: {len(entries)} images from {self.ann_file or self.roots}, {excluded} more '
+            'left out by `exclude`')
         return entries
 
     def _add_base(self, path: str) -> int:

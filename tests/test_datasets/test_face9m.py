@@ -164,7 +164,9 @@ def test_exclude(tmp_path):
     roots = [str(tmp_path / 'images'), str(tmp_path / 'shards')]
     listing = tmp_path / 'fold1.txt'
     listing.write_text(f'{tmp_path}/images/a.png\n00.tar/a.png\n')
-    assert colours(build(roots, exclude=str(listing))) == [1, 2, 3, 4, 5, 6] * 2
+    with patch.object(MMLogger.get_current_instance(), 'info') as info:
+        assert colours(build(roots, exclude=str(listing))) == [1, 2, 3, 4, 5, 6] * 2
+    assert '12 images' in info.call_args.args[0] and '2 more left out' in info.call_args.args[0]
     assert colours(build(roots, exclude=['y', '01.tar/y', '*.gif'])) == [0, 1, 3] * 2
     assert colours(build(roots, exclude='00.tar')) == [*range(7), 3, 4, 5, 6]
     with pytest.raises(ValueError, match="'F001' matches no image"):

@@ -23,7 +23,8 @@ def test_counts_and_file(tmp_path, warnings):
     report_skipped('Set', SKIPPED, str(file))
     assert file.read_text() == 'a.jpg\tmissing image\nb.jpg\tlabel 8\nc.jpg\tmissing image\n'
     assert [p.name for p in file.parent.iterdir()] == ['skipped.txt']
-    assert warnings() == [f'Set: 3 items left out (label 8: 1, missing image: 2); listed in {file}']
+    assert warnings() == [
+        f'Set: 3 items left out (label 8: 1, missing image: 2); listed in {file}']
 
 
 def test_without_file_the_log_names_the_first(warnings):
