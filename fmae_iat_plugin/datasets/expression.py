@@ -161,7 +161,8 @@ class AffectNet(_ExpressionDataset):
 
     Args:
         data_root: Folder of the release.
-        split: ``'train'`` or ``'val'`` (the public test set of the literature).
+        split: ``'train'``, or ``'val'``, also called ``'test'``: AffectNet's own test set was
+            never released, so the literature tests on its validation set.
         num_classes: 8 or 7.
         layout: ``'annotations'``, ``'folders'``, or ``'auto'`` for the one that is there, the
             annotations if both are.
@@ -186,13 +187,14 @@ class AffectNet(_ExpressionDataset):
                  missing: str = 'error',
                  skip_file: Optional[str] = None,
                  **kwargs) -> None:
-        _check_choice('split', split, ('train', 'val'))
+        _check_choice('split', split, ('train', 'val', 'test'))
         _check_choice('num_classes', num_classes, (7, 8))
         _check_choice('layout', layout, ('auto', 'annotations', 'folders'))
         self.num_classes = num_classes
         self.layout = layout
         metainfo = dict(classes=self.CLASSES_8[:num_classes])
         metainfo.update(kwargs.pop('metainfo', None) or {})
+        split = 'val' if split == 'test' else split
         super().__init__(data_root, split, missing, skip_file, metainfo=metainfo, **kwargs)
 
     def load_data_list(self) -> List[dict]:
