@@ -11,6 +11,8 @@ unknown), ``AU<number>`` holds an occurrence 0 or 1, an intensity 0-5, or nothin
 ``sequence`` and ``frame`` are optional; further columns are kept and ignored here.
 """
 
+import csv
+import gzip
 import re
 from pathlib import Path
 from typing import NamedTuple, Tuple, Union
@@ -32,7 +34,8 @@ class AnnotationTable(NamedTuple):
 
     Attributes:
         path (str): The file, for error messages.
-        frame (pandas.DataFrame): All columns but the AUs, as strings ('' = empty), N rows.
+        frame (pandas.DataFrame): All columns but the AUs, as strings ('' = empty), N rows; the
+            index holds the lines of the file.
         aus (tuple[int]): The A action units, in the order of the columns.
         labels (np.ndarray): ``[N, A]`` float32; 0/1, intensities 0-5, NaN = not coded.
     """
@@ -44,7 +47,7 @@ class AnnotationTable(NamedTuple):
 
     def line(self, row: int) -> int:
         """Line of the file (1-based, the header is line 1) that holds row ``row`` (0-based)."""
-        return row + 2
+        return int(self.frame.index[row])
 
     @property
     def images(self) -> np.ndarray:
@@ -73,18 +76,34 @@ class AnnotationTable(NamedTuple):
 
 
 def _read_frame(path: Path) -> pd.DataFrame:
+    """All cells as strings, one row a line; the index holds the line numbers of the file."""
     if not path.is_file():
         raise FileNotFoundError(f'annotation table {str(path)!r} does not exist. Remedy: set '
                                 '`ann_file` (and `data_root`) to the table that a converter in '
                                 'tools/dataset_converters wrote, or to your own.')
     if path.suffix == '.parquet':
-        return pd.read_parquet(path)
-    try:  # blank lines are kept, so that a row's number stays its line's number
-        return pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False,
-                           skip_blank_lines=False, encoding='utf-8-sig')
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise AnnotationError(f'{path}: not a readable CSV table: {error}. Remedy: a header line '
-                              '`image,subject,AU1,...` and one row a face, in UTF-8.') from error
+        frame = pd.read_parquet(path)
+        return frame.set_index(np.arange(len(frame)) + 2)
+    opener = gzip.open if path.suffix == '.gz' else open
+    rows, lines = [], []
+    try:
+        with opener(path, 'rt', encoding='utf-8-sig', newline='') as file:
+            reader = csv.reader(file, strict=True)
+            header = next(reader, [])
+            for row in reader:
+                rows.append(row)
+                lines.append(reader.line_num)
+    except (csv.Error, UnicodeDecodeError, OSError) as error:
+        line = lines[-1] + 1 if lines else 1
+        raise AnnotationError(f'{path}, line {line}: not a readable CSV table: {error}. Remedy: '
+                              'a header line `image,subject,AU1,...` and one row a face, in '
+                              'UTF-8.') from error
+    for row, line in zip(rows, lines):
+        if len(row) != len(header):
+            raise AnnotationError(f'{path}, line {line}: {len(row)} fields, the header has '
+                                  f'{len(header)}. Remedy: as many commas in every line, no blank '
+                                  'lines; an empty field is a label that was not coded.')
+    return pd.DataFrame(rows, columns=header, index=lines, dtype=str)
 
 
 def _parse_labels(path: Path, cells: pd.DataFrame) -> np.ndarray:
@@ -100,9 +119,9 @@ def _parse_labels(path: Path, cells: pd.DataFrame) -> np.ndarray:
             hint = (' 9 means "not coded" in BP4D and BP4D+: leave the cell empty.'
                     if str(raw.iloc[row]).strip() in ('9', '9.0') else '')
             raise AnnotationError(
-                f'{path}, line {row + 2}: {name} is {raw.iloc[row]!r} ({int(bad.sum())} such '
-                f'cells in the column).{hint} Remedy: 0, 1, an intensity 0-5, or an empty cell '
-                'for not coded.')
+                f'{path}, line {cells.index[row]}: {name} is {raw.iloc[row]!r} ({int(bad.sum())} '
+                f'such cells in the column).{hint} Remedy: 0, 1, an intensity 0-5, or an empty '
+                'cell for not coded.')
         labels[coded, column] = values
     return labels
 
@@ -150,14 +169,15 @@ def read_annotation(path: Union[str, Path]) -> AnnotationTable:
     rest = frame.drop(columns=au_columns).fillna('').astype(str).apply(lambda c: c.str.strip())
     empty = np.flatnonzero((rest['image'] == '').to_numpy())
     if empty.size:
-        raise AnnotationError(f'{path}, line {empty[0] + 2}: empty `image` ({empty.size} such '
-                              'lines). Remedy: every row names its image; delete blank lines.')
+        raise AnnotationError(f'{path}, line {rest.index[empty[0]]}: empty `image` ({empty.size} '
+                              'such lines). Remedy: every row names its image; delete blank lines.')
     again = np.flatnonzero(rest['image'].duplicated().to_numpy())
     if again.size:
         image = rest['image'].iloc[again[0]]
-        first = int(np.flatnonzero((rest['image'] == image).to_numpy())[0])
-        raise AnnotationError(f'{path}, line {again[0] + 2}: image {image!r} stands already in '
-                              f'line {first + 2} ({again.size} such lines). Remedy: one row a face.')
+        first = rest.index[np.flatnonzero((rest['image'] == image).to_numpy())[0]]
+        raise AnnotationError(f'{path}, line {rest.index[again[0]]}: image {image!r} stands '
+                              f'already in line {first} ({again.size} such lines). Remedy: one '
+                              'row a face.')
     return AnnotationTable(str(path), rest, aus, labels)
 
 

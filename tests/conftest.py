@@ -1,0 +1,48 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""What the tests share: where the repository and the real data are."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import fmae_iat_plugin  # noqa: F401  registers the components
+
+REPO = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope='session')
+def repo() -> Path:
+    return REPO
+
+
+@pytest.fixture(scope='session')
+def real_data() -> Path:
+    """The folder of real faces and labels; licensed, so never part of the repository."""
+    folder = Path(os.environ.get('FMAE_REAL_DATA', REPO.parent / 'shared' / 'data'))
+    if not folder.is_dir():
+        pytest.skip(f'no real data: {folder} does not exist; set FMAE_REAL_DATA')
+    return folder
+
+
+@pytest.fixture
+def face_table(tmp_path):
+    """Factory of a small data set: random images and an annotation table.
+
+    ``face_table(rows, header='image,subject,AU1,AU2')``: rows are lines of the CSV; an image is
+    written for the first field of each, unless ``images=False``. Returns the data root.
+    """
+
+    def make(rows, header='image,subject,AU1,AU2', images=True, size=16, name='annotation.csv'):
+        generator = np.random.default_rng(0)
+        (tmp_path / name).write_text('\n'.join([header, *rows]) + '\n')
+        for row in rows if images else ():
+            pixels = generator.integers(0, 256, (size, size, 3), dtype=np.uint8)
+            path = tmp_path / row.split(',')[0]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(path)
+        return tmp_path
+
+    return make

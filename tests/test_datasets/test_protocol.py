@@ -1,0 +1,101 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""Folds: the published ones as published, and no subject on both sides of any."""
+
+import json
+import re
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from fmae_iat_plugin.datasets.protocol import load_protocol, split_subjects
+
+NAMES = {
+    'bp4d': {f'F{i:03}' for i in range(1, 24)} | {f'M{i:03}' for i in range(1, 19)},
+    'disfa': {f'SN{i:03}' for i in (*range(1, 14), *range(16, 19), *range(21, 22),
+                                    *range(23, 33)) if i not in (14, 15, 19, 20, 22)},
+}
+
+
+@pytest.mark.parametrize('name, sizes, aus', [
+    ('bp4d', [14, 14, 13], (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)),
+    ('bp4dplus', [35, 35, 35, 35], (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)),
+    ('disfa', [9, 9, 9], (1, 2, 4, 6, 9, 12, 25, 26)),
+])
+def test_published_protocols(name, sizes, aus):
+    protocol = load_protocol(name)
+    assert [len(protocol.folds[k]) for k in sorted(protocol.folds)] == sizes
+    assert sorted(protocol.folds) == list(range(1, len(sizes) + 1))
+    assert protocol.aus == aus
+    assert len(set(protocol.subjects)) == len(protocol.subjects) == sum(sizes)
+    assert list(protocol.subjects) == sorted(protocol.subjects)
+    assert protocol.intensity_threshold == (2 if name == 'disfa' else None)
+    if name in NAMES:
+        assert set(protocol.subjects) <= NAMES[name]
+        assert len(protocol.subjects) == {'bp4d': 41, 'disfa': 27}[name]
+
+
+@pytest.mark.parametrize('name, frames', [('bp4d', [50579, 50157, 45687]),
+                                          ('disfa', [43545, 43605, 43161])])
+def test_folds_match_the_parts_of_the_real_labels(real_data, name, frames):
+    """Every part file of the public label tables holds exactly the subjects of its fold."""
+    import pandas as pd
+
+    protocol = load_protocol(name)
+    for fold, count in enumerate(frames, start=1):
+        table = pd.read_csv(real_data / 'au_labels' / f'{name}_part{fold}.csv.gz')
+        subjects = {re.search(r'/((?:[FM]|SN)\d{3})/', path).group(1)
+                    for path in table['image_path']}
+        assert subjects == set(protocol.test_subjects(fold))
+        assert len(table) == count
+
+
+def test_unknown_fold_is_named():
+    with pytest.raises(ValueError, match='BP4D has no fold 4; its folds are 1, 2, 3. Remedy'):
+        load_protocol('bp4d').test_subjects(4)
+
+
+@pytest.mark.parametrize('folds, words', [
+    ({'1': ['A', 'B'], '2': ['B']}, "'B' stands in fold 1 and in fold 2"),
+    ({'1': ['A', 'A'], '2': ['B']}, "'A' stands in fold 1 and in fold 1"),
+    ({'1': ['A'], '2': []}, 'fold 2 has no subjects'),
+    ({}, 'no `folds`'),
+])
+def test_bad_folds_are_errors(tmp_path, folds, words):
+    path = tmp_path / 'own.json'
+    path.write_text(json.dumps(dict(folds=folds)))
+    for source in (str(path), dict(folds=folds)):
+        with pytest.raises(ValueError, match=words) as error:
+            load_protocol(source)
+        assert 'Remedy' in str(error.value)
+
+
+def test_bad_files_are_errors(tmp_path):
+    with pytest.raises(FileNotFoundError, match='neither one of bp4d, bp4dplus, disfa nor a file'):
+        load_protocol('bp5d')
+    (tmp_path / 'own.json').write_text('{"folds": {\n"1": [}')
+    with pytest.raises(ValueError, match='own.json, line 2: no JSON'):
+        load_protocol(tmp_path / 'own.json')
+
+
+@pytest.mark.parametrize('seed', range(5))
+def test_dealt_folds_share_nobody_and_are_level(seed):
+    generator = np.random.default_rng(seed)
+    sizes = generator.integers(1, 50, 40)
+    subjects = [f'S{i}' for i, size in enumerate(sizes) for _ in range(size)]
+    generator.shuffle(subjects)
+    protocol = split_subjects(subjects + [''] * 7, 5)
+    dealt = [s for fold in protocol.folds.values() for s in fold]
+    assert Counter(dealt) == Counter(set(subjects))
+    frames = Counter(subjects)
+    loads = [sum(frames[s] for s in fold) for fold in protocol.folds.values()]
+    # longest-processing-time rule: within 4/3 of the mean load (Graham 1969)
+    assert max(loads) <= 4 / 3 * max(np.mean(loads), max(sizes))
+    generator.shuffle(subjects)
+    assert split_subjects(subjects, 5) == protocol  # the order of the rows does not matter
+
+
+@pytest.mark.parametrize('folds', [0, 1, 3])
+def test_too_many_or_few_folds(folds):
+    with pytest.raises(ValueError, match=f'2 subjects of table into {folds} folds. Remedy'):
+        split_subjects(['A', 'B', 'A'], folds)

@@ -1,0 +1,24 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""Print F1@0.5 per AU over the pooled test folds of one experiment and seed."""
+
+import argparse
+
+from fmae_iat_plugin.evaluation.pooling import pool_predictions
+from fmae_iat_plugin.evaluation.scores import action_unit_scores
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('predictions', nargs='+',
+                        help='one .npz a fold, the out_file of ActionUnitMetric')
+    parser.add_argument('--name', default='pooled', help='name of the row')
+    args = parser.parse_args()
+    pooled = pool_predictions(args.predictions)
+    scores = action_unit_scores(pooled.scores, pooled.labels, pooled.classes)
+    print(f'{args.name:<24} {len(pooled.scores)} faces  F1@0.5 {scores["f1/mean"]:5.1f}  '
+          + '  '.join(f'{name} {scores[f"f1/{name}"]:.1f}' for name in pooled.classes)
+          + f'  AUC {scores["auc/mean"]:5.1f}')
+
+
+if __name__ == '__main__':
+    main()
