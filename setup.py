@@ -15,7 +15,7 @@ def requirements(name: str) -> list:
     return [line for line in (line.split('#')[0].strip() for line in lines) if line]
 
 
-extras = {name: requirements(name) for name in ('stack', 'tests')}
+extras = {name: requirements(name) for name in ('stack', 'analysis', 'tests')}
 extras['all'] = sorted({line for lines in extras.values() for line in lines})
 
 setup(
@@ -27,7 +27,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10',
     packages=find_packages(include=['fmae_iat_plugin', 'fmae_iat_plugin.*']),
-    package_data={'fmae_iat_plugin': ['datasets/protocols/*.json']},
+    package_data={'fmae_iat_plugin': ['datasets/protocols/*.json', 'visualization/templates/*']},
     install_requires=requirements('runtime'),
     extras_require=extras,
     classifiers=[

@@ -1,0 +1,73 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""Frozen features of a backbone, for the identity probe and for t-SNE."""
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from mmengine.dataset import default_collate
+from rich.progress import Progress
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+_SLOW = 5.0  # seconds after which a progress bar is worth its lines
+
+
+class Features(NamedTuple):
+    """Features of N frames.
+
+    Attributes:
+        features (np.ndarray): ``[N, D]`` float32, what both heads see.
+        subjects (np.ndarray): ``[N]`` int64, -1 = unknown.
+        paths (np.ndarray): ``[N]`` image paths, '' where a sample has none.
+    """
+
+    features: np.ndarray
+    subjects: np.ndarray
+    paths: np.ndarray
+
+
+@torch.no_grad()
+def extract_features(model: nn.Module, data: Dataset | DataLoader, batch_size: int = 64,
+                     num_workers: int = 0) -> Features:
+    """Run the backbone in eval mode, without augmentation or gradients.
+
+    Args:
+        model: A classifier of MMPretrain; ``extract_feat(inputs)[-1]`` is ``[N, D]``. Its
+            training mode is restored afterwards.
+        data: A data set with its *test* pipeline, or a loader of it that does not shuffle.
+        batch_size, num_workers: For a data set.
+
+    Raises:
+        ValueError: If the features are no vectors, or there is nothing to read.
+    """
+    loader = data if isinstance(data, DataLoader) else DataLoader(
+        data, batch_size, num_workers=num_workers, collate_fn=default_collate)
+    rows, subjects, paths = [], [], []
+    training = model.training
+    model.eval()
+    progress, start, shown = Progress(transient=True), time.monotonic(), False
+    task = progress.add_task('Features', total=len(loader))
+    try:
+        for batch in loader:
+            batch = model.data_preprocessor(batch, False)
+            feature = model.extract_feat(batch['inputs'])
+            feature = feature[-1] if isinstance(feature, (tuple, list)) else feature
+            if feature.ndim != 2:
+                raise ValueError(f'features have the shape {tuple(feature.shape)}, not [N, D]. '
+                                 "Remedy: out_type='avg_featmap' in the backbone.")
+            rows.append(feature.float().cpu().numpy())
+            for sample in batch['data_samples']:
+                subjects.append(int(sample.get('subject', -1)))
+                paths.append(str(sample.get('img_path', '') or ''))
+            progress.advance(task)
+            if not shown and time.monotonic() - start > _SLOW:
+                progress.start()
+                shown = True
+    finally:
+        progress.stop()
+        model.train(training)
+    if not rows:
+        raise ValueError('no frame to extract features from: the data set is empty.')
+    return Features(np.concatenate(rows), np.array(subjects, np.int64), np.array(paths))
