@@ -1,0 +1,126 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""A sampled piece of the face plane and the layers painted on it."""
+from functools import cached_property
+
+import cv2
+import numpy as np
+
+
+class Raster:
+    """A square grid of points of the face plane.
+
+    Args:
+        window (Window): Centre and half extent.
+        pixels (int): Points per side.
+    """
+
+    def __init__(self, window, pixels):
+        self.window, self.pixels = window, int(pixels)
+        self.per_unit = self.pixels / (2 * window.half)
+        at = (np.arange(self.pixels) + 0.5) / self.per_unit - window.half
+        self.x = (at + window.cx).astype(np.float32)[None]
+        self.y = (at + window.cy).astype(np.float32)[:, None]
+        self.x0, self.y0 = window.cx - window.half, window.cy - window.half
+
+    @cached_property
+    def grid(self):
+        """x and y as full arrays."""
+        x, y = np.broadcast_arrays(self.x, self.y)
+        return np.ascontiguousarray(x), np.ascontiguousarray(y)
+
+    def to_pixels(self, points):
+        """Array index coordinates (0 is the centre of the first pixel) of face-plane points."""
+        return (np.asarray(points) - (self.x0, self.y0)) * self.per_unit - 0.5
+
+    @cached_property
+    def indexing(self):
+        """The affine map of :meth:`to_pixels`, [2, 3], for cv2.transform."""
+        k = self.per_unit
+        return np.float32([[k, 0, -self.x0 * k - 0.5], [0, k, -self.y0 * k - 0.5]])
+
+    def blob(self, x, y, sx, sy):
+        """Axis-aligned Gaussian of height 1."""
+        return (np.exp(-0.5 * ((self.y - y) / sy) ** 2) * np.exp(-0.5 * ((self.x - x) / sx) ** 2)
+                ).astype(np.float32)
+
+    def pair(self, x, y, sx, sy):
+        """The same blob on both sides."""
+        return self.blob(x, y, sx, sy) + self.blob(-x, y, sx, sy)
+
+    def inside(self, distance, soft=0.0):
+        """Coverage of {distance < 0}, anti-aliased; ``soft`` widens the edge (face units)."""
+        width = max(1.0 / self.per_unit, soft)
+        return np.clip(0.5 - distance / width, 0, 1).astype(np.float32)
+
+    def strokes(self, lines, width, fine=2):
+        """Coverage of thin strokes.
+
+        Args:
+            lines (Iterable): Arrays [n, 2] of face-plane points.
+            width (float): In face units, at least half a pixel is drawn.
+            fine (int): Supersampling.
+        """
+        canvas = np.zeros((self.pixels * fine,) * 2, np.uint8)
+        thick = max(1, int(round(width * self.per_unit * fine)))
+        scaled = [np.round((self.to_pixels(line) * fine + (fine - 1) / 2) * 16).astype(np.int32)
+                  for line in lines]
+        cv2.polylines(canvas, scaled, False, 255, thick, cv2.LINE_AA, 4)
+        small = cv2.resize(canvas, (self.pixels,) * 2, interpolation=cv2.INTER_AREA)
+        return small.astype(np.float32) / 255
+
+    def polygon(self, points, fine=2):
+        """Coverage of a filled polygon."""
+        canvas = np.zeros((self.pixels * fine,) * 2, np.uint8)
+        at = np.round((self.to_pixels(points) * fine + (fine - 1) / 2) * 16).astype(np.int32)
+        cv2.fillPoly(canvas, [at], 255, cv2.LINE_AA, 4)
+        small = cv2.resize(canvas, (self.pixels,) * 2, interpolation=cv2.INTER_AREA)
+        return small.astype(np.float32) / 255
+
+    def slope(self, height):
+        """Derivatives of a height field in x and y."""
+        dy, dx = np.gradient(height.astype(np.float32), 1.0 / self.per_unit)
+        return dx, dy
+
+    def noise(self, rng, scale, octaves=1):
+        """Smooth noise, unit variance or so, with features of size ``scale`` (face units)."""
+        out = np.zeros((self.pixels,) * 2, np.float32)
+        for k in range(octaves):
+            n = max(4, int(2 * self.window.half / (scale / 2 ** k)) + 3)
+            base = rng.standard_normal((n, n)).astype(np.float32)
+            out += cv2.resize(base, (self.pixels,) * 2, interpolation=cv2.INTER_CUBIC) / 2 ** k
+        return out
+
+
+class Layers:
+    """Surface properties under construction: colour, slope, occlusion, gloss, coverage.
+
+    Attributes:
+        colour (np.ndarray): Blue, green, red albedo in 0-255, [H, W, 3].
+        slope (np.ndarray): Derivatives of the height in x and y, [H, W, 2].
+        open (np.ndarray): Share of the ambient light that arrives, [H, W].
+        gloss (np.ndarray): Strength of the mirror reflection, [H, W].
+        alpha (np.ndarray): Coverage, [H, W].
+    """
+
+    def __init__(self, raster):
+        size = (raster.pixels,) * 2
+        self.raster = raster
+        self.colour = np.zeros((*size, 3), np.float32)
+        self.slope = np.zeros((*size, 2), np.float32)
+        self.open = np.ones(size, np.float32)
+        self.gloss = np.zeros(size, np.float32)
+        self.alpha = np.zeros(size, np.float32)
+
+    def over(self, mask, colour, slope=None, open_=1.0, gloss=0.0):
+        """Lay a new surface over what is there, with coverage ``mask``."""
+        m = mask[..., None]
+        self.colour += m * (colour - self.colour)
+        if slope is not None:
+            self.slope += m * (np.stack(slope, -1) - self.slope)
+        self.open += mask * (open_ - self.open)
+        self.gloss += mask * (gloss - self.gloss)
+        self.alpha = np.maximum(self.alpha, mask)
+
+    def tint(self, mask, colour):
+        """Change the colour only."""
+        self.colour += mask[..., None] * (np.asarray(colour, np.float32) - self.colour)
