@@ -166,7 +166,8 @@ class ActionUnitMetric(BaseMetric):
         metrics = action_unit_scores(scores, labels, self.classes, self.thresholds,
                                      self.paper_missing)
         logger.info(_table(metrics, self.classes, len(frames)))
-        return metrics
+        # MMEngine hands integers on as numpy integers, which its JSON log drops
+        return {key: float(value) for key, value in metrics.items()}
 
     def _write(self, frames: list[tuple], scores: np.ndarray, labels: np.ndarray) -> None:
         """Write ``out_file`` under another name first, so that no reader sees half of it."""

@@ -41,7 +41,7 @@ def pool_predictions(paths: Sequence[str]) -> Predictions:
             raise ValueError(f'{path} has the AUs {", ".join(part["classes"])}, {paths[0]} has '
                              f'{", ".join(parts[0]["classes"])}. Remedy: pool folds of one '
                              'experiment.')
-        for image in part['img_path']:
+        for image in part['img_path'].tolist():
             if image in seen:
                 raise ValueError(f'image {image!r} is in {seen[image]} and in {path}. Remedy: pool '
                                  'the test folds of one seed; they share no image.')

@@ -237,7 +237,7 @@ def test_the_table_shows_each_au_and_what_is_undefined(log):
     assert cells['AU'] == ['positive', 'negative', 'missing', 'F1@0.5', 'F1 tuned', 'paper F1',
                            'AUC', 'accuracy']
     assert cells['AU12'] == [
-        *(str(metrics[f'{key}/AU12']) for key in ('positive', 'negative', 'missing')),
+        *(f'{metrics[f"{key}/AU12"]:.0f}' for key in ('positive', 'negative', 'missing')),
         *(f'{metrics[f"{key}/AU12"]:.1f}'
           for key in ('f1', 'f1_tuned', 'paper', 'auc', 'accuracy'))]
     assert cells['AU2'][3:] == ['undefined', 'undefined', '0.0', 'undefined',

@@ -1,0 +1,56 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""The check of the stack, and that no OpenMMLab distribution is a core dependency."""
+
+import re
+import sys
+import types
+
+import pytest
+
+from fmae_iat_plugin.stack import STACK, check_stack
+
+
+def test_the_installed_stack_passes():
+    import mmengine
+    assert check_stack()['mmengine'] == mmengine.__version__
+
+
+def test_an_absent_package_says_what_to_install():
+    with pytest.raises(ImportError, match=r"`no_such_package`.*pip install 'fmae_iat_plugin\[stack"):
+        check_stack({'no_such_package': ('1.0', '2.0', 'onedl-nothing')})
+
+
+@pytest.mark.parametrize('version, fits', [('1.9', False), ('2.0', True), ('2.0.0', True),
+                                           ('2.10.1+cu128', True), ('2.11.0rc1', False),
+                                           ('2.11', False), ('10.0', False)])
+def test_range_is_compared_by_number(monkeypatch, version, fits):
+    module = types.ModuleType('made_up')
+    module.__version__ = version
+    monkeypatch.setitem(sys.modules, 'made_up', module)
+    wanted = {'made_up': ('2.0', '2.11', 'made-up')}
+    if fits:
+        assert check_stack(wanted) == {'made_up': version}
+    else:
+        with pytest.raises(ImportError, match=re.escape(f'>= 2.0, < 2.11, but {version} is')):
+            check_stack(wanted)
+
+
+def test_a_package_that_refuses_its_own_stack_says_what_to_install(monkeypatch, tmp_path):
+    """MMPretrain asserts the versions of mmcv and mmengine at import."""
+    (tmp_path / 'asserting.py').write_text("assert False, 'MMCV==9.9 is used but incompatible'")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ImportError, match='MMCV==9.9 is used but incompatible.*Remedy'):
+        check_stack({'asserting': ('1.0', '2.0', 'asserting')})
+
+
+def names(repo, file):
+    lines = (repo / 'requirements' / file).read_text().splitlines()
+    return {re.split(r'[<>=\[ ]', line)[0] for line in lines if line and line[0] != '#'}
+
+
+def test_no_openmmlab_distribution_is_a_core_dependency(repo):
+    core, stack = names(repo, 'runtime.txt'), names(repo, 'stack.txt')
+    assert not [name for name in core if 'mm' in name or name in ('torch', 'torchvision')]
+    families = {'mmengine', 'mmcv', 'mmcv-lite', 'mmpretrain', 'mmdet'} & stack
+    assert not families  # they overwrite the files of the onedl distributions
+    assert {distribution for _, _, distribution in STACK.values()} <= stack

@@ -1,0 +1,116 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""tools/train.py and tools/test.py as a user calls them, on a small table."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from mmengine.config import Config
+
+from fmae_iat_plugin.engine import launch
+from fmae_iat_plugin.evaluation.scores import action_unit_scores
+
+ENVIRONMENT = dict(os.environ, OMP_NUM_THREADS='1', PYTHONWARNINGS='ignore')
+
+
+def run(repo, *args, check=True):
+    result = subprocess.run([sys.executable, *map(str, args)], cwd=repo, env=ENVIRONMENT,
+                            capture_output=True, text=True)
+    if check and result.returncode:
+        raise AssertionError(result.stdout[-2000:] + result.stderr[-4000:])
+    return result
+
+
+@pytest.fixture
+def config(tmp_path, repo, face_table):
+    """FMAE-IAT on 24 images of 6 subjects, two folds, 2 epochs: a delta of the laptop's config."""
+    generator = np.random.default_rng(0)
+    face_table([f'{s}{i}.png,{s},{generator.integers(2)},{generator.choice(["0", "1", ""])}'
+                for s in 'ABCDEF' for i in range(4)])
+    data = dict(data_root=str(tmp_path), ann_file='annotation.csv', data_prefix='', folds=2,
+                fold=1, type='ActionUnitDataset')
+    loader = dict(num_workers=0, persistent_workers=False, dataset=data)
+    path = tmp_path / 'config.py'
+    Config(dict(
+        _base_=[f'{repo}/configs/_base_/models/iat_vit-tiny-48px.py',
+                f'{repo}/configs/_base_/datasets/faces_48.py',
+                f'{repo}/configs/_base_/schedules/finetune.py',
+                f'{repo}/configs/_base_/finetune_runtime.py'],
+        train_dataloader=dict(loader, batch_size=6), val_dataloader=loader,
+        test_dataloader=loader, val_evaluator=dict(type='ActionUnitMetric'),
+        test_evaluator=dict(type='ActionUnitMetric'),
+        model=dict(backbone=dict(arch=dict(embed_dims=24, num_layers=1, num_heads=2,
+                                           feedforward_channels=24, _delete_=True)),
+                   head=dict(in_channels=24, num_classes=2),
+                   adversary=dict(head=dict(in_channels=24, num_subjects=6))),
+        optim_wrapper=dict(_delete_=True, type='OptimWrapper',
+                           constructor='LayerDecayOptimWrapperConstructor',
+                           optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05)),
+        param_scheduler=dict(warmup_epochs=1), train_cfg=dict(max_epochs=2),
+        default_hooks=dict(logger=dict(interval=1)))).dump(path)
+    return path
+
+
+def test_train_then_test_then_resume(tmp_path, repo, config):
+    work_dir = tmp_path / 'work'
+    out = run(repo, 'tools/train.py', config, '--work-dir', work_dir).stdout
+    assert re.search(r'eta:.*loss: .*loss_au: .*loss_id: ', out)
+    # the best epoch and the last stand side by side
+    names = {path.name for path in work_dir.glob('*.pth')}
+    assert 'epoch_2.pth' in names and any(n.startswith('best_paper_f1_epoch_') for n in names)
+
+    file = tmp_path / 'predictions.npz'
+    out = run(repo, 'tools/test.py', config, work_dir / 'epoch_2.pth', '--work-dir',
+              tmp_path / 'test', '--cfg-options', f'test_evaluator.out_file={file}').stdout
+    assert '| AU1 ' in out and '| AU2 ' in out and 'F1@0.5' in out  # per AU
+    with np.load(file) as stored:
+        expected = action_unit_scores(stored['scores'], stored['labels'], ('AU1', 'AU2'))
+        assert len(set(stored['subject'])) == 3 and len(stored['scores']) == 12
+    logged = json.loads(next((tmp_path / 'test').rglob('20*.json')).read_text())
+    for key in ('f1/AU1', 'paper/f1', 'auc/mean', 'accuracy/AU2', 'missing/AU2'):
+        assert logged[key] == pytest.approx(expected[key], nan_ok=True)
+
+    out = run(repo, 'tools/train.py', config, '--work-dir', work_dir, '--resume', '--cfg-options',
+              'train_cfg.max_epochs=3').stdout
+    assert 'resumed epoch: 2' in out and 'Epoch(train) [3]' in out
+    assert 'Epoch(train) [1]' not in out and (work_dir / 'epoch_3.pth').exists()
+
+
+@pytest.mark.parametrize('tool, options', [
+    ('train.py', ['--work-dir', '--resume', '--amp', '--no-validate', '--auto-scale-lr',
+                  '--cfg-options', '--launcher']),
+    ('test.py', ['--work-dir', '--out', '--show-dir', '--tta', '--cfg-options', '--launcher'])])
+def test_options_are_mmpretrains(repo, tool, options):
+    out = run(repo, f'tools/{tool}', '--help').stdout
+    assert all(option in out for option in (f'usage: {tool}', *options))
+
+
+def test_auto_scale_lr_is_refused_in_words(repo, config):
+    """MMEngine would multiply the rate by the number of GPUs although the total batch is fixed."""
+    result = run(repo, 'tools/train.py', config, '--auto-scale-lr', check=False)
+    assert result.returncode == 1
+    assert 'total over all GPUs' in result.stderr and 'optim_wrapper.optimizer.lr' in result.stderr
+
+
+@pytest.mark.parametrize('tool', ['dist_train.sh', 'dist_test.sh'])
+def test_shell_tools_say_how_they_are_called(repo, tool):
+    result = subprocess.run(['bash', repo / 'tools' / tool], capture_output=True, text=True)
+    assert result.returncode == 1 and f'bash tools/{tool} CONFIG' in result.stdout
+
+
+def test_a_gpu_or_another_launcher_is_left_to_mmengine(monkeypatch):
+    monkeypatch.setattr(launch.dist, 'init_process_group', None)  # calling it would fail
+    assert launch.init_cpu_process_group('none') is False
+    assert launch.init_cpu_process_group('slurm') is False
+    monkeypatch.setattr(launch.torch.cuda, 'is_available', lambda: True)
+    assert launch.init_cpu_process_group('pytorch') is False
+
+
+def test_missing_tools_say_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setattr(launch.mmpretrain, '__file__', str(tmp_path / 'a' / 'b.py'))
+    with pytest.raises(FileNotFoundError, match='carries no tools/train.py.*Remedy'):
+        launch.mmpretrain_tool('train.py')
