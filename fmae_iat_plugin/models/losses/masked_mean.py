@@ -13,6 +13,9 @@ def masked_mean(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     labelled elements of the total batch, however unevenly they are spread. Without any labelled
     element the result is 0 and still depends on ``values``, so every rank touches every parameter.
 
+    Under gradient accumulation each iteration is a mean of its own and all weigh the same: equal to
+    the mean of the total batch where all labels are there, near it where some are missing.
+
     Args:
         values: Any shape.
         mask: Bool, same shape.

@@ -1,0 +1,82 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""``tools/dist_train.sh CONFIG 2`` equals ``tools/train.py CONFIG``, labels unevenly spread.
+
+Most images have neither a coded AU nor a known subject, so that in some steps one process, in
+others both have nothing to learn from.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from faces import read_batch, write_faces
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+
+
+def launch(command, faces, work_dir):
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
+    environment = {
+        **os.environ, 'PATH': f'{Path(sys.executable).parent}:{os.environ["PATH"]}',
+        'PYTHONPATH': f'{ROOT}:{HERE}', 'PORT': str(port), 'MASTER_ADDR': '127.0.0.1',
+        'NNODES': '1', 'NODE_RANK': '0', 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''}
+    return subprocess.run(
+        [*command, '--work-dir', str(work_dir), '--cfg-options',
+         f'train_dataloader.dataset.data_root={faces}', 'train_dataloader.batch_size=4',
+         'optim_wrapper.optimizer.lr=2e-3', 'train_cfg.max_epochs=2'],
+        cwd=faces, env=environment, capture_output=True, text=True, timeout=300)
+
+
+@pytest.fixture(scope='module')
+def runs(tmp_path_factory, read_trained):
+    """The faces' folder, the training of one process and that of two."""
+    faces = tmp_path_factory.mktemp('faces')
+    write_faces(faces, empty=0.7, missing=0.3, unknown=0.3)
+    config, trained = str(HERE / 'parity_config.py'), []
+    for command in ([sys.executable, str(ROOT / 'tools' / 'train.py'), config],
+                    ['bash', str(ROOT / 'tools' / 'dist_train.sh'), config, '2']):
+        work_dir = tmp_path_factory.mktemp('work')
+        result = launch(command, faces, work_dir)
+        assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-6000:]
+        trained.append(read_trained(work_dir))
+    return faces, *trained
+
+
+def test_the_batches_are_the_same_and_unevenly_labelled(runs):
+    faces, one, two = runs
+    assert len(one.ranks) == 1 and len(two.ranks) == 2
+    assert len(one.steps) == len(two.steps) == 20
+    bare_ranks = []
+    for step, *parts in zip(one.steps, *two.ranks, strict=True):
+        assert sorted(step['images']) == sorted(parts[0]['images'] + parts[1]['images'])
+        assert len(parts[0]['images']) == len(parts[1]['images']) == 2
+        bare = 0
+        for part in parts:
+            _, labels, people = read_batch(faces, part['images'])
+            bare += bool(labels.isnan().all() and (people < 0).all())
+        bare_ranks.append(bare)
+    assert set(bare_ranks) == {0, 1, 2}
+    assert len({tuple(step['images']) for step in one.steps}) == 20  # two epochs, two orders
+
+
+def test_losses_averaged_over_the_processes_are_those_of_one(runs):
+    _, one, two = runs
+    for step, *parts in zip(one.steps, *two.ranks, strict=True):
+        for name in ('loss_au', 'loss_id', 'loss'):
+            mean = sum(part[name] for part in parts) / 2
+            assert mean == pytest.approx(step[name], abs=1e-6), name
+
+
+def test_rates_and_weights_are_those_of_one(runs, assert_same_weights):
+    _, one, two = runs
+    assert all(step['rates'] == part['rates'] for rank in two.ranks
+               for step, part in zip(one.steps, rank, strict=True))
+    assert_same_weights(two.initial, one.initial, atol=0)
+    assert min((one.final[name] - one.initial[name]).abs().max() for name in one.final) > 1e-3
+    assert_same_weights(two.final, one.final, atol=1e-5)
