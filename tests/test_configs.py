@@ -2,7 +2,7 @@
 """Every config loads and builds, and says what the papers say."""
 
 import json
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -33,12 +33,12 @@ RECIPES = {
 ADAMW = dict(type='AdamW', weight_decay=0.05)
 
 
-@lru_cache(maxsize=None)
+@cache
 def load(name):
     return Config.fromfile(REPO / 'configs' / name)
 
 
-@lru_cache(maxsize=None)
+@cache
 def build_model(text):
     with torch.device('meta'):
         return MODELS.build(json.loads(text))
@@ -196,9 +196,10 @@ def test_expressions(name, batch, lr, epochs, warmup, classes):
     assert cfg.default_hooks.checkpoint.save_best == 'accuracy/top1'
 
 
-def test_own_table_takes_three_lines():
+@pytest.mark.parametrize('name', ['own_table', 'own_table_tiny_48px'])
+def test_own_table_takes_three_lines(name):
     """An inheriting config that overrides only what the user knows builds and agrees."""
-    cfg = load('custom/own_table.py')
+    cfg = load(f'custom/{name}.py')
     assert cfg.model.head.num_classes == len(cfg.aus)
     assert cfg.model.adversary.head.num_subjects == cfg.num_subjects
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):

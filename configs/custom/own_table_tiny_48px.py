@@ -1,0 +1,26 @@
+"""The same on a laptop without a GPU: a ViT 192 x 6 at 48 px, fp32, from scratch, batch 32."""
+_base_ = [
+    '../_base_/models/iat_vit-tiny-48px.py',
+    '../_base_/datasets/faces_48.py',
+    '../_base_/schedules/finetune.py',
+    '../_base_/finetune_runtime.py',
+]
+
+table = dict(data_root='data/own', ann_file='annotation.csv', data_prefix='faces', folds=3, fold=1)
+aus = (1, 2, 4, 6, 12)  # the action units to learn
+num_subjects = 30  # people in the whole table
+
+dataset = dict(type='ActionUnitDataset', aus=aus, **table)
+train_dataloader = dict(batch_size=32, dataset=dataset)
+val_dataloader = dict(dataset=dataset)
+test_dataloader = dict(dataset=dataset)
+val_evaluator = dict(type='ActionUnitMetric')
+test_evaluator = val_evaluator
+model = dict(
+    head=dict(num_classes=len(aus)), adversary=dict(head=dict(num_subjects=num_subjects)))
+optim_wrapper = dict(
+    _delete_=True,
+    type='OptimWrapper',
+    constructor='LayerDecayOptimWrapperConstructor',
+    optimizer=dict(type='AdamW', lr=5e-4, betas=(0.9, 0.999), weight_decay=0.05),
+    paramwise_cfg=dict(undecayed=('cls_token', 'pos_embed')))
