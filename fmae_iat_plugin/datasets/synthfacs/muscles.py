@@ -49,8 +49,8 @@ PULLS = {
     15: [('corner', (-.02, .01), (.175, .18), (.016, .145)),
          ('corner', (.04, .22), (.16, .18), (.020, .045))],
     # mentalis: chin boss and lower lip up
-    17: [('chin', (0, -.20), (.30, .19), (0, -.120)),
-         ('mouth', (0, .16), (.22, .12), (0, -.034))],
+    17: [('chin', (0, -.20), (.30, .19), (0, -.135)),
+         ('mouth', (0, .16), (.22, .12), (0, -.050))],
     # risorius with platysma: corners straight back, lips stretched
     20: [('corner', (0, 0), (.215, .22), (.150, .022)),
          ('corner', (.16, .30), (.22, .26), (.050, .045))],
@@ -94,7 +94,7 @@ def lid_profiles(curves):
         return (lambda u: crease * dome(u, .6), lambda u: upper * dome(u, .6),
                 lambda u: (lower + bow * u) * dome(u, .55), lambda u: bag * dome(u / 1.3, .7))
 
-    return {4: lids(.012, .010, 0, 0), 5: lids(-.026, -.082, .006, 0),
+    return {4: lids(.012, .010, 0, 0), 5: lids(-.028, -.090, .006, 0),
             6: lids(.004, .008, -.40 * low, -.024, .006),
             7: lids(.020, .36 * up, -.62 * low, -.022, -.006),
             9: lids(.010, .010, -.16 * low, -.020), '6x12': lids(0, .12 * up, -.10 * low, -.010),
@@ -128,8 +128,8 @@ def lip_profiles(curves):
         20: lips(.34 * up, .006, .006, -.26 * low),
         23: (lambda u: .48 * up * _flat(u), _zero, _zero, lambda u: -.52 * low * _flat(u)),
         24: (lambda u: .66 * up * _flat(u), lambda u: .006 * _flat(u),
-             lambda u: .006 * _flat(u), lambda u: -.68 * low * _flat(u)),
-        25: lips(-.014, -.036, .086, .060, .55),
+             lambda u: .006 * _flat(u), lambda u: -.66 * low * _flat(u)),
+        25: lips(-.018, -.046, .112, .082, .55),
         26: lips(-.31 * JAW_DROP, -.39 * JAW_DROP, .44 * JAW_DROP, .34 * JAW_DROP, .5),
         # a smile bares the upper teeth: the parted upper lip follows the corners
         '12x25': lips(-.030, -.048, .004, 0, .5),

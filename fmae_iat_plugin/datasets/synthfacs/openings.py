@@ -30,7 +30,7 @@ def paint_eyeball(curves, per_unit, side, rng):
     x, y = r.x, r.y
     d = np.hypot(x - cx, y - cy)
     ball = np.clip(np.hypot(x - side * i.eye_x, y * .9) / .26, 0, 1)
-    eye = np.float32([218, 223, 228]) * (1 - .42 * ball ** 2)[..., None]
+    eye = np.float32([206, 212, 218]) * (1 - .42 * ball ** 2)[..., None]
     inner = np.exp(-np.hypot((x - side * (i.eye_x - i.eye_half_width)) / .045, y / .035))
     eye += inner[..., None] * (np.float32([120, 122, 190]) - eye)
     angle = np.arctan2(y - cy, x - cx)

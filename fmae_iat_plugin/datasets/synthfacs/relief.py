@@ -2,9 +2,9 @@
 """Depth of the neutral face over the face plane (towards the viewer, in pupil distances)."""
 import numpy as np
 
-from .geometry import SKULL_CENTRE
+from .geometry import SKULL_CENTRE, dome
 
-HEAD_DEPTH = 1.0
+HEAD_DEPTH = 0.86
 
 
 def polar(curves, raster):
@@ -19,7 +19,7 @@ def polar(curves, raster):
 
 def skull(rho):
     """Depth of the smooth head; falls off steeply, but never vertically, at the outline."""
-    inner = HEAD_DEPTH * np.maximum(1 - np.minimum(rho, 0.975) ** 2.15, 0) ** 0.52
+    inner = HEAD_DEPTH * np.maximum(1 - np.minimum(rho, 0.975) ** 2.7, 0) ** 0.55
     return (inner - 1.6 * np.maximum(rho - 0.975, 0)).astype(np.float32)
 
 
@@ -35,7 +35,7 @@ def features(curves, raster):
     x, y = r.x, r.y
     # nose: a ridge that widens and rises from the root to the tip, then falls to the lip
     t = (y + 0.12) / (n - 0.02)
-    rise = _smooth_interp(t, [-.40, 0, .12, .35, .6, .84, .93, 1.04, 1.2],
+    rise = _smooth_interp(t, [-.40, 0, .12, .35, .6, .82, .92, 1.05, 1.28],
                           [0, .12, .22, .45, .68, 1.0, .98, .50, 0])
     width = _smooth_interp(t, [0, .3, .7, 1.0], [.100, .092, .115, .140])
     ridge = rise * np.exp(-0.5 * (np.abs(x) / width) ** 2.2)
@@ -45,7 +45,7 @@ def features(curves, raster):
     # brow ridge, sockets, lids over the eyeball
     depth += i.brow_relief * r.pair(.45, i.brow_y + .02, .24, .085)
     depth += 0.4 * i.brow_relief * r.blob(0, i.brow_y + .04, .12, .09)
-    depth -= i.socket_depth * r.pair(i.eye_x - .13, -.05, .16, .16)
+    depth -= 0.75 * i.socket_depth * r.pair(i.eye_x - .13, -.05, .15, .16)
     depth -= 0.6 * i.socket_depth * r.pair(i.eye_x + .10, -.09, .20, .13)
     depth += 0.060 * r.pair(i.eye_x, -.03, .155, .105)
     depth += (0.014 + 0.014 * i.age) * r.pair(i.eye_x - .02, .155, .15, .045)
@@ -54,17 +54,18 @@ def features(curves, raster):
     depth += 0.030 * r.pair(.36, -.68, .26, .22)
     depth -= 0.050 * r.pair(1.02, -.32, .18, .30)
     depth += i.cheek_relief * r.pair(.68, .44, .24, .19)
-    depth -= 0.050 * r.pair(.80, 1.02, .22, .26)
+    depth -= 0.030 * r.pair(.80, 1.02, .22, .26)
     # muzzle, philtrum, lips, mentolabial groove, chin
     depth += 0.110 * r.blob(0, i.mouth_y - .03, .40, .27)
     depth -= 0.016 * r.blob(0, n + .10, .035, .075)
     depth += 0.012 * r.pair(.062, n + .10, .026, .080)
     u = x / i.mouth_half_width
     line, top, bottom = (f(u) for f in (curves.lip_line, curves.lip_top, curves.lip_bottom))
-    for edge, far, height in ((line, top, .040), (line, bottom, .055)):
+    for edge, far, height in ((line, top, .040), (line, bottom, .058)):
         v = (y - edge) / np.where(np.abs(far - edge) < .01, np.sign(far - edge) * .01 + 1e-6,
                                   far - edge)
-        depth += height * np.clip(4 * v * (1.12 - v), 0, 1.2) * (v > 0) * (v < 1.12)
+        bump = np.sin(np.pi * np.clip((v + .06) / 1.30, 0, .9999)) ** 1.3
+        depth += height * bump * dome(u, .4)
     depth -= 0.050 * r.blob(0, i.mouth_y + .235, .24, .060)
     depth += i.chin_relief * r.blob(0, i.chin_y - .21, .20, .13)
     depth -= 0.006 * r.blob(0, i.chin_y - .17, .03, .07)

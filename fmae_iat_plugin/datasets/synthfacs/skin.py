@@ -24,13 +24,14 @@ def paint_body(layers, curves, rng):
     x, y = r.x, r.y
     skin = bgr(i.skin)
     male = i.makeup == 0.0
-    neck_half = (0.66 if male else 0.57) * i.face_width
-    shoulder = 2.52 + 0.62 * (np.abs(x) / 2.2) ** 1.7 - 0.34 * np.exp(-(np.abs(x) - .62) / .22)
+    neck_half = (0.62 if male else 0.53) * i.face_width
+    slope = np.exp(-np.maximum(np.abs(x) - neck_half, 0) / .24)
+    shoulder = 2.42 + 0.58 * (np.abs(x) / 2.2) ** 1.7 - 0.30 * slope
     body = r.inside(shoulder - y, 0.03)
     cloth = bgr(i.clothes) * (1 + 0.04 * r.noise(rng, .07))[..., None]
     layers.over(body, cloth, slope=(0.25 * x + 0 * y, -0.35 + 0 * x + 0 * y), open_=0.9)
-    half = neck_half + 0.25 * np.clip((y - 2.15) / .5, 0, 2) ** 2
-    neck = r.inside(np.abs(x) - half, 0.02) * r.inside(y - (2.72 - 0.5 * x * x), 0.04)
+    half = neck_half + 0.25 * np.clip((y - 2.0) / .5, 0, 2) ** 2
+    neck = r.inside(np.abs(x) - half, 0.02) * r.inside(y - (2.56 - 0.5 * x * x), 0.04)
     neck = neck * r.inside(0.9 - y)
     t = np.clip(x / half, -.985, .985)
     below = np.clip((y - curves.id.chin_y + 0.55 * x * x) / .55, 0, 1.3)
@@ -84,12 +85,12 @@ def paint_face(layers, curves, rng):
         colour *= 1 - mole[..., None] * np.float32([.7, .66, .58])
 
     # light that cannot reach: sockets, beside and under the nose, under the lip, at the outline
-    open_ = 1 - 0.34 * np.clip((rho - .80) / .2, 0, 1) ** 2
-    open_ -= 0.30 * r.pair(i.eye_x - .20, -.07, .085, .11)
-    open_ -= 0.16 * r.pair(i.eye_x, -.13, .2, .06)
-    open_ -= 0.34 * r.blob(0, n + .01, .17, .032)
+    open_ = 1 - 0.30 * np.clip((rho - .86) / .14, 0, 1) ** 2
+    open_ -= 0.24 * r.pair(i.eye_x - .20, -.07, .075, .10)
+    open_ -= 0.26 * r.pair(i.eye_x, -.13, .2, .055)
+    open_ -= 0.24 * r.blob(0, n + .01, .16, .030)
     open_ -= 0.22 * r.pair(i.nose_width + .02, n - .06, .04, .08)
-    open_ -= 0.12 * r.pair(.17, .28, .05, .2)
+    open_ -= 0.06 * r.pair(.17, .28, .05, .2)
     open_ -= 0.30 * r.blob(0, i.mouth_y + .205, .19, .036)
     gloss = np.clip(0.10 + 0.30 * r.blob(0, n - .2, .08, .12) + 0.12 * r.blob(0, .2, .05, .3)
                     + 0.22 * r.pair(.66, .34, .18, .12) + 0.20 * r.blob(0, -.6, .5, .2)
@@ -125,7 +126,8 @@ def _lips(layers, curves, rng):
     within = r.inside((np.abs(u) - 1.0) * i.mouth_half_width, .03)
     skin = bgr(i.skin)
     rose = skin * np.float32([.66, .58, .86]) + np.float32([14, 2, 8])
-    rose += i.lip_tint * (np.float32([86, 62, 150]) * (skin.mean() / 165) - rose) * .8
+    red = np.float32([90, 76, 156]) * (skin.mean() / 165)
+    rose += (.48 if i.makeup == 0.0 else .8) * i.lip_tint * (red - rose)
     if i.makeup > .5:
         rose += (i.makeup - .5) * 1.2 * (np.float32([70, 42, 168]) - rose)
     lines = 1 + 0.05 * np.clip(r.noise(rng, .03), -1.5, 1.5)[..., None]
@@ -155,7 +157,7 @@ def _lids(layers, curves):
         lash = np.exp(-np.clip(up + .004 - r.y, 0, 1) / thick) * (r.y < up + .05) * inside
         wing = r.inside((np.abs(u - 1.08) - .12) * .2, .02) * np.exp(
             -0.5 * ((r.y - up + .07 * (u - 1) * .6) / .010) ** 2) * (.35 + .5 * i.makeup)
-        layers.tint(np.clip(lash * (.80 + .15 * i.makeup) + wing, 0, 1), [26, 24, 28])
+        layers.tint(np.clip(lash * (.88 + .10 * i.makeup) + wing, 0, 1), [26, 24, 28])
         rim = np.exp(-0.5 * ((r.y - low - .006) / .010) ** 2) * inside * (dome(u, .3) > 0)
         layers.tint(rim * .35, bgr(i.skin) * np.float32([.74, .72, .98]))
         lower = np.exp(-0.5 * ((r.y - low - .014) / .008) ** 2) * inside * np.clip(u + .7, 0, 1)

@@ -12,7 +12,8 @@ from .geometry import dome
 
 _REACH = 1.5      # columns beyond the corners, in half widths
 _COLUMNS = 512
-_MIN_BAND = 2e-3  # no band of skin gets thinner than this
+_MIN_BAND = 2e-3  # no band of skin gets thinner than this,
+_THINNEST = 0.28  # and no lip or lid thinner than this share of itself
 
 
 class Slit:
@@ -45,6 +46,8 @@ class Slit:
         across = x + np.float32([-1.3, 0, 1.3]) * half_width
         down = np.linspace(self.neutral[0].min(), self.neutral[5].max(), 5, dtype=np.float32)
         self.frame = np.stack(np.meshgrid(across, down), -1).reshape(-1, 2)
+        bands = self.neutral[[2, 4]] - self.neutral[[1, 3]]
+        self._thin = np.maximum(_MIN_BAND, np.float32(_THINNEST) * bands)
         self._gap_shape = (min_gap * dome(u, 0.6)).astype(np.float32)
 
     def heights(self, drives):
@@ -59,9 +62,9 @@ class Slit:
         half = np.maximum(0.5 * (moved[3] - moved[2]), 0.5 * self._gap_shape)
         moved[2], moved[3] = middle - half, middle + half
         np.maximum(moved[1], moved[0] + _MIN_BAND, out=moved[1])
-        np.minimum(moved[1], moved[2] - _MIN_BAND, out=moved[1])
+        np.minimum(moved[1], moved[2] - self._thin[0], out=moved[1])
         np.minimum(moved[4], moved[5] - _MIN_BAND, out=moved[4])
-        np.maximum(moved[4], moved[3] + _MIN_BAND, out=moved[4])
+        np.maximum(moved[4], moved[3] + self._thin[1], out=moved[4])
         return moved
 
     def table(self, drives):
