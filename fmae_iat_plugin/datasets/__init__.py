@@ -6,11 +6,13 @@ from .annotation import AnnotationError, AnnotationTable, read_annotation, write
 from .expression import RAFDB, AffectNet
 from .face9m import Face9M
 from .protocol import Protocol, load_protocol, split_subjects
+from .synthfacs_dataset import SynthFACS, read_population, write_synthfacs
+from .synthfacs_population import Population
 from .transforms import LoadFace, TimmRandAugment, UnreadableImageError
 
 __all__ = [
     'BP4D', 'DISFA', 'RAFDB', 'ActionUnitDataset', 'AffectNet', 'AnnotationError',
-    'AnnotationTable', 'BP4DPlus', 'Face9M', 'LoadFace', 'Protocol', 'TimmRandAugment',
-    'UnreadableImageError', 'load_protocol', 'read_annotation', 'split_subjects',
-    'write_annotation'
+    'AnnotationTable', 'BP4DPlus', 'Face9M', 'LoadFace', 'Population', 'Protocol', 'SynthFACS',
+    'TimmRandAugment', 'UnreadableImageError', 'load_protocol', 'read_annotation',
+    'read_population', 'split_subjects', 'write_annotation', 'write_synthfacs'
 ]

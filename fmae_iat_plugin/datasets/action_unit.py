@@ -12,7 +12,7 @@ from mmpretrain.registry import DATASETS
 
 from fmae_iat_plugin.action_units import au_name, parse_au
 
-from .annotation import AnnotationError, read_annotation
+from .annotation import AnnotationError, AnnotationTable, read_annotation
 from .protocol import Protocol, load_protocol, split_subjects
 
 SPLITS = ('train', 'test', 'all')
@@ -74,7 +74,7 @@ class ActionUnitDataset(BaseDataset):
                              'the subjects of each fold, `folds` deals them; choose one.')
         self.fold, self.split, self.check_images = fold, split, check_images
         path = os.path.expanduser(os.path.join(data_root, ann_file))
-        self.table = read_annotation(path)
+        self.table = self._read_table(path)
         self.protocol = self._protocol(protocol, folds)
         chosen = aus if aus is not None else self.protocol.aus or self.table.aus
         self.aus = tuple(parse_au(au) for au in chosen)
@@ -85,6 +85,9 @@ class ActionUnitDataset(BaseDataset):
                         subjects=self.protocol.subjects, **(metainfo or {}))
         super().__init__(ann_file=ann_file, data_root=data_root, data_prefix=data_prefix,
                          metainfo=metainfo, lazy_init=lazy_init, **kwargs)
+
+    def _read_table(self, path: str) -> AnnotationTable:
+        return read_annotation(path)
 
     def _protocol(self, protocol, folds) -> Protocol:
         """The folds; without any, all subjects of the table and no fold."""

@@ -1,0 +1,182 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""SynthFACS as a data set: rendered while it is read, or written to disk once."""
+
+import json
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Optional, Union
+
+import cv2
+import numpy as np
+from mmengine.logging import MMLogger
+from mmpretrain.registry import DATASETS
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from .action_unit import ActionUnitDataset
+from .annotation import AnnotationTable, write_annotation
+from .synthfacs_population import Population
+
+TABLE, PARAMETERS = 'annotations.csv', 'synthfacs.json'
+
+
+@DATASETS.register_module()
+class SynthFACS(ActionUnitDataset):
+    """Rendered faces with exact action units; samples and ``metainfo`` as ActionUnitDataset's.
+
+    Args:
+        population (dict | Population, optional): Arguments of :class:`Population`. Defaults to
+            what ``data_root`` holds, or without a ``data_root`` to ``Population()``.
+        size (int): Side of the images rendered on the fly. Defaults to 224.
+        data_root (str): A folder that :func:`write_synthfacs` wrote. Empty: render on the fly,
+            in which case a sample carries ``img`` (BGR uint8 ``[size, size, 3]``) beside
+            ``img_path``, which then is only a name.
+        fold (int, optional): Defaults to the population's fold.
+        aus, split, intensity_threshold, pipeline, **kwargs: See :class:`ActionUnitDataset`; the
+            default threshold is 2.
+
+    Raises:
+        ValueError: If the folder holds another population, or if with a shortcut another fold is
+            asked for than the one whose subjects were drawn without it.
+        FileNotFoundError: If the folder or its table is missing.
+    """
+
+    def __init__(self,
+                 population: Union[dict, Population, None] = None,
+                 size: int = 224,
+                 data_root: str = '',
+                 fold: Optional[int] = None,
+                 split: str = 'train',
+                 **kwargs):
+        if isinstance(population, dict):
+            population = Population(**population)
+        if data_root:
+            stored = read_population(data_root)
+            if population is not None and population != stored:
+                raise ValueError(f'{Path(data_root, PARAMETERS)} describes {stored}, but the '
+                                 f'config wants {population}. Remedy: leave `population` out, or '
+                                 'write these faces to a folder of their own.')
+            population = stored
+        self.population = population or Population()
+        self.size, self.on_the_fly = size, not data_root
+        fold = self.population.fold if fold is None else fold
+        if fold != self.population.fold and self.population.shortcut > 0 and split != 'all':
+            raise ValueError(
+                f'fold {fold} of SynthFACS: its test subjects were drawn with the shortcut, only '
+                f'those of fold {self.population.fold} without. Remedy: fold='
+                f'{self.population.fold}, or a population with fold={fold}.')
+        super().__init__(ann_file=TABLE, folds=self.population.folds, fold=fold, split=split,
+                         data_root=data_root, check_images=not self.on_the_fly, **kwargs)
+
+    def _read_table(self, path: str) -> AnnotationTable:
+        return self.population.table() if self.on_the_fly else super()._read_table(path)
+
+    def _protocol(self, protocol, folds):
+        return self.population.protocol
+
+    def get_data_info(self, idx: int) -> dict:
+        """Sample ``idx``; rendered on the fly with ``img``."""
+        sample = super().get_data_info(idx)
+        if self.on_the_fly:
+            subject, frame = self.population.parse(sample['img_path'])
+            sample['img'] = np.ascontiguousarray(
+                self.population.image(subject, frame, self.size)[..., ::-1])
+            sample['img_shape'] = sample['ori_shape'] = (self.size, self.size)
+        return sample
+
+
+def read_population(folder: Union[str, Path]) -> Population:
+    """The population that :func:`write_synthfacs` wrote to ``folder``.
+
+    Raises:
+        FileNotFoundError: If nothing was written there.
+    """
+    path = Path(folder).expanduser() / PARAMETERS
+    if not path.is_file():
+        raise FileNotFoundError(f'{path} does not exist. Remedy: render the faces first '
+                                '(write_synthfacs, or bash tools/quickstart.sh).')
+    return Population(**json.loads(path.read_text(encoding='utf-8'))['population'])
+
+
+def usable_cores() -> int:
+    """Cores this process may use, which a container may have cut down."""
+    if hasattr(os, 'sched_getaffinity'):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write a file that is either whole or not there."""
+    partial = path.with_name(f'.{path.name}.{os.getpid()}')
+    partial.write_bytes(data)
+    os.replace(partial, path)
+
+
+def _write_subject(out: Path, population: Population, subject: int, size: int) -> int:
+    """Render the frames of one subject that are not there yet; returns how many."""
+    cv2.setNumThreads(0)  # one process a core
+    rendered = 0
+    for frame in range(population.frames):
+        path = out / population.path(subject, frame)
+        if path.is_file():
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image = population.image(subject, frame, size)
+        _replace(path, cv2.imencode('.png', image[..., ::-1])[1].tobytes())
+        rendered += 1
+    return rendered
+
+
+def write_synthfacs(out: Union[str, Path],
+                    subjects: int = 24,
+                    frames: int = 100,
+                    size: int = 224,
+                    shortcut: float = 0.0,
+                    seed: int = 0,
+                    workers: Optional[int] = None,
+                    **population) -> Path:
+    """Render a population to disk: images, ``annotations.csv`` with intensities, parameters.
+
+    Can be killed and called again: images that are there are kept, each is written whole, and
+    the table comes last, so its presence says that the data set is complete.
+
+    Args:
+        out: Folder; made if need be.
+        subjects, frames, shortcut, seed, **population: See :class:`Population`.
+        size: Side of the images in pixels.
+        workers: Processes. Defaults to the cores this process may use.
+
+    Returns:
+        Path: The annotation table.
+
+    Raises:
+        ValueError: If the folder holds another population or size.
+    """
+    out = Path(out).expanduser()
+    people = Population(subjects=subjects, frames=frames, shortcut=shortcut, seed=seed,
+                        **population)
+    wanted = dict(population=people.to_dict(), size=size)
+    stored = out / PARAMETERS
+    if stored.is_file() and json.loads(stored.read_text(encoding='utf-8')) != wanted:
+        raise ValueError(f'{out} holds other faces than asked for ({stored}). Remedy: another '
+                         'folder, or remove this one.')
+    if (out / TABLE).is_file():
+        MMLogger.get_current_instance().info('%s is complete already.', out)
+        return out / TABLE
+    out.mkdir(parents=True, exist_ok=True)
+    _replace(stored, json.dumps(wanted, indent=1).encode())
+    workers = workers or usable_cores()
+    fork = 'fork' in multiprocessing.get_all_start_methods()
+    columns = (TextColumn('Rendering faces of subjects'), BarColumn(), MofNCompleteColumn(),
+               TimeRemainingColumn())
+    with Progress(*columns) as progress, ProcessPoolExecutor(
+            workers, multiprocessing.get_context('fork' if fork else 'spawn')) as pool:
+        task = progress.add_task('', total=subjects)
+        jobs = [pool.submit(_write_subject, out, people, k, size) for k in range(subjects)]
+        for job in as_completed(jobs):
+            job.result()
+            progress.advance(task)
+    table = people.table()
+    write_annotation(out / TABLE, table.frame, table.aus, table.labels)
+    return out / TABLE
