@@ -13,7 +13,7 @@ from .scene import FRAMINGS, Window
 from .warp import Anatomy
 
 MARGIN = 1.20    # the painted window in framing windows, for shifts and turns
-CACHED = 32      # identities kept (about 6 MB each at 224 pixels)
+CACHED = 32      # identities kept (about 7 MB each at 224 pixels)
 
 
 class Plates:
@@ -34,7 +34,7 @@ class Plates:
         self.raster = Raster(wide, round(size * MARGIN))
         rng = np.random.default_rng([identity.seed, 11])
         layers = self._paint(rng)
-        self.colour = layers.colour
+        self.paint = np.dstack([layers.colour, layers.alpha])
         gx, gy = layers.slope[..., 0], layers.slope[..., 1]
         self.normal = np.dstack([-gx, -gy, np.ones_like(gx)])
         self.normal /= np.sqrt(gx * gx + gy * gy + 1)[..., None]

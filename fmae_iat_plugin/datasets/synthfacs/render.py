@@ -21,8 +21,10 @@ _FINE = 128    # smaller images are rendered at a multiple of their size and ave
 
 # Blue, green, red from (level, level squared, highlight): blood under thin skin makes shadows
 # redder; highlights are whiter than the skin.
-_TONE = np.float32([[.90, .10, 1.25], [.95, .05, 1.05], [1.07, -.07, .85]])
-_WARM = np.float32([-.10, 0, .10])
+# The fourth row makes the constant that coverage is multiplied with.
+_TONE = np.float32([[.90, .10, 1.25, 0], [.95, .05, 1.05, 0], [1.07, -.07, .85, 0],
+                    [0, 0, 0, 255]])
+_WARM = np.float32([-.10, 0, .10, 0])
 
 
 class _Scratch(threading.local):
@@ -32,11 +34,11 @@ class _Scratch(threading.local):
         self.size = None
 
     def fit(self, size):
-        """Arrays of [size, size] and [size, size, 3] floats, one set per thread."""
+        """Five flat arrays, one of four and one of three channels; one set per thread."""
         if size != self.size:
             self.size = size
             self.flat = [np.empty((size, size), np.float32) for _ in range(5)]
-            self.deep = [np.empty((size, size, 3), np.float32) for _ in range(2)]
+            self.deep = [np.empty((size, size, d), np.float32) for d in (4, 3)]
         return (*self.flat, *self.deep)
 
 
@@ -44,7 +46,7 @@ _SCRATCH = _Scratch()
 
 
 def shade(plates, drives, pose, light):
-    """Lit paint of the neutral face plane with the folds of an expression, uint8 [H, W, 3]."""
+    """Lit paint and coverage of the neutral face plane with folds, uint8 [H, W, 4]."""
     normal, open_, direct = plates.normal, plates.open, plates.direct
     lit, mirror, sky, open_copy, direct_copy, tones, normal_copy = _SCRATCH.fit(
         plates.raster.pixels)
@@ -80,7 +82,7 @@ def shade(plates, drives, pose, light):
     tone = _TONE * (1 + _WARM[:, None] * light.warmth)
     cv2.merge([lit, np.multiply(lit, lit, out=sky), mirror], normal_copy)
     cv2.transform(normal_copy, tone, tones)
-    tones *= plates.colour
+    tones *= plates.paint
     return cv2.convertScaleAbs(tones)
 
 
@@ -96,16 +98,18 @@ def expose(image, camera):
     size = image.shape[0]
     if camera.blur:
         image = cv2.GaussianBlur(image, (0, 0), max(camera.blur * size / 224, 0.1))
-    out = image.astype(np.float32)
+    gain = np.float32(camera.gain * camera.contrast)
     if camera.grey:
-        out[:] = cv2.cvtColor(out, cv2.COLOR_BGR2GRAY)[..., None]
-    gain = camera.gain * camera.contrast
-    out = out * np.float32(gain) + np.float32(127.5 * (1 - camera.contrast))
+        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        image = cv2.merge([grey, grey, grey])
+    out = np.multiply(image, gain, dtype=np.float32)
+    out += np.float32(127.5 * (1 - camera.contrast))
     if camera.noise:
         at = np.random.default_rng([camera.seed, 13]).integers(0, size, 2)
         grain = _noise(size)[at[0]:at[0] + size, at[1]:at[1] + size]
-        out += (grain[..., :1] if camera.grey else grain) * np.float32(camera.noise)
-    return np.clip(out, 0, 255).astype(np.uint8)
+        out += np.float32(camera.noise) * (grain[..., :1] if camera.grey else grain)
+    np.maximum(out, 0, out=out)
+    return cv2.convertScaleAbs(out)
 
 
 def _pick(picture, raster, points):
@@ -176,7 +180,7 @@ def compose(plates, warp, drives, pose, light):
     at = cv2.transform(skin, r.indexing)
     paint = cv2.remap(shade(plates, drives, pose, light), at, None, cv2.INTER_LINEAR,
                       borderMode=cv2.BORDER_REPLICATE)
-    body = cv2.remap(plates.alpha, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    paint, body = paint[..., :3].copy(), paint[..., 3] * np.float32(1 / 255)
     for box, cover in boxes:
         body[box] *= 1 - cover
     image = cv2.blendLinear(paint, under, body, 1 - body)

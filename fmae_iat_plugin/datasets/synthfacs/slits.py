@@ -11,7 +11,7 @@ import numpy as np
 from .geometry import dome
 
 _REACH = 1.5      # columns beyond the corners, in half widths
-_COLUMNS = 512
+_COLUMNS = 384
 _MIN_BAND = 2e-3  # no band of skin gets thinner than this,
 _THINNEST = 0.28  # and no lip or lid thinner than this share of itself
 

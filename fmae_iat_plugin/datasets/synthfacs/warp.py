@@ -16,7 +16,7 @@ from .raster import Raster
 from .scene import FRAMINGS, Window
 from .slits import Slit
 
-_GRID = 96           # nodes of the displacement grid per side
+_GRID = 84           # nodes of the displacement grid per side
 _GRID_SPAN = 1.42    # its extent in framing windows
 _ITERATIONS = 9      # of the fixed point that undoes a head turn
 _SQUARINGS = 3
