@@ -12,8 +12,8 @@ from types import MappingProxyType
 
 #: import name -> (lowest version, first version out of range, distribution to install)
 STACK = MappingProxyType({
-    'torch': ('2.1', '2.14', 'torch'),
-    'torchvision': ('0.16', '0.29', 'torchvision'),
+    'torch': ('2.6', '2.13', 'torch'),
+    'torchvision': ('0.21', '0.28', 'torchvision'),
     'mmengine': ('0.10', '1.0', 'onedl-mmengine'),
     'mmcv': ('2.0', '2.5', 'onedl-mmcv'),
     'mmpretrain': ('1.2', '2.0', 'onedl-mmpretrain'),
@@ -48,7 +48,8 @@ def check_stack(stack=STACK) -> dict:
     for name, (low, high, distribution) in stack.items():
         try:
             version = importlib.import_module(name).__version__
-        except (ImportError, AssertionError) as error:  # mmpretrain asserts its own ranges
+        # mmpretrain asserts its own ranges; torchvision without its operators is a RuntimeError
+        except (ImportError, AssertionError, RuntimeError) as error:
             raise ImportError(
                 f'fmae_iat_plugin needs `{name}` >= {low}, < {high} (distribution '
                 f'`{distribution}`), but importing it failed: {error}. Remedy: {REMEDY}'

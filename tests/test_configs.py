@@ -77,6 +77,8 @@ def test_every_part_is_registered_and_builds(name):
     assert len(groups) <= 60
     # persistent workers: else every epoch would draw the same augmentation again
     assert all(cfg[key].persistent_workers for key in cfg if key.endswith('_dataloader'))
+    # MMEngine deletes the old checkpoint before it writes the new one
+    assert cfg.default_hooks.checkpoint.max_keep_ckpts >= 2
 
 
 @pytest.mark.parametrize('method', ['', 'fmae_'])
@@ -93,7 +95,7 @@ def test_published_recipes(method, data):
         assert optimizer.lr == pytest.approx(blr * 64 / 256)
         assert {**ADAMW, 'betas': (0.9, 0.999), 'lr': optimizer.lr} == optimizer
         assert cfg.optim_wrapper.paramwise_cfg.layer_decay_rate == 0.65
-        assert cfg.optim_wrapper.type == 'AmpOptimWrapper'
+        assert cfg.optim_wrapper.type == 'MixedPrecisionOptimWrapper'
         assert cfg.optim_wrapper.dtype == 'float16'
         assert 'clip_grad' not in cfg.optim_wrapper
         assert cfg.train_cfg.max_epochs == epochs
@@ -121,10 +123,19 @@ def test_published_augmentation():
                      'PackInputs']
     crop, augment = (cfg.train_dataloader.dataset.pipeline[i] for i in (1, 3))
     assert crop.crop_ratio_range == (0.08, 1.0) and crop.interpolation == 'bicubic'
-    assert augment.config_str == 'rand-m9-mstd0.5-inc1'
+    assert crop.scale == 224 and crop.backend == 'pillow'
+    assert cfg.train_dataloader.dataset.pipeline[2].prob == 0.5
+    assert augment.config_str == 'rand-m9-mstd0.5-inc1' and augment.img_size == 224
     assert cfg.model.data_preprocessor.random_erasing == dict(prob=0.25)  # after normalising
     assert [t.type for t in cfg.test_dataloader.dataset.pipeline] == [
         'LoadFace', 'Resize', 'PackInputs']
+    resize = cfg.test_dataloader.dataset.pipeline[1]
+    assert resize.scale == (224, 224) and resize.interpolation == 'bilinear'
+    assert resize.backend == 'pillow'
+    preprocessor = cfg.model.data_preprocessor  # ImageNet, RGB
+    assert [round(m / 255, 3) for m in preprocessor.mean] == [0.485, 0.456, 0.406]
+    assert [round(s / 255, 3) for s in preprocessor.std] == [0.229, 0.224, 0.225]
+    assert preprocessor.to_rgb
 
 
 @pytest.mark.parametrize('size, width, depth, heads, patch', [

@@ -38,9 +38,12 @@ def test_range_is_compared_by_number(monkeypatch, version, fits):
 def test_a_package_that_refuses_its_own_stack_says_what_to_install(monkeypatch, tmp_path):
     """MMPretrain asserts the versions of mmcv and mmengine at import."""
     (tmp_path / 'asserting.py').write_text("assert False, 'MMCV==9.9 is used but incompatible'")
+    (tmp_path / 'broken.py').write_text("raise RuntimeError('operator nms does not exist')")
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(ImportError, match='MMCV==9.9 is used but incompatible.*Remedy'):
         check_stack({'asserting': ('1.0', '2.0', 'asserting')})
+    with pytest.raises(ImportError, match='operator nms does not exist.*Remedy'):
+        check_stack({'broken': ('1.0', '2.0', 'broken')})
 
 
 def names(repo, file):

@@ -8,5 +8,4 @@ source "$(dirname "${BASH_SOURCE[0]}")/setup_env.sh"
 cd "$ROOT"
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 "$PYTHON" -m ruff check .
-# importlib: a dependency (model-index) installs a top-level package named `tests`
-"$PYTHON" -m pytest --import-mode=importlib -q "$@" tests
+"$PYTHON" -m pytest -q "$@" tests

@@ -12,8 +12,12 @@ default_hooks = dict(
     # two kept: a kill while the newest is written leaves the one before
     checkpoint=dict(interval=1, max_keep_ckpts=2))
 
-# a loss that is NaN or infinite stops the run before a checkpoint is overwritten
-custom_hooks = [dict(type='NonFiniteLossHook')]
+custom_hooks = [
+    # config, data and checkpoint must fit each other
+    dict(type='CheckSetupHook'),
+    # a loss that is NaN or infinite stops the run before a checkpoint is overwritten
+    dict(type='NonFiniteLossHook'),
+]
 
 # the ranks must not draw the same masks and erased boxes
 randomness = dict(seed=0, diff_rank_seed=True)

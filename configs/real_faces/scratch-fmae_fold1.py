@@ -1,4 +1,4 @@
-"""FMAE (no adversary) without pretraining: the same recipe from scratch, one learning rate for all layers."""
+"""FMAE (no adversary) from scratch: the same recipe, one learning rate for all layers."""
 _base_ = ['./fmae_fold1.py']
 
 model = dict(pretrained=None)

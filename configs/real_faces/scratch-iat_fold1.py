@@ -1,4 +1,4 @@
-"""FMAE-IAT without pretraining: the same recipe from scratch, one learning rate for all layers."""
+"""FMAE-IAT from scratch: the same recipe, one learning rate for all layers."""
 _base_ = ['./iat_fold1.py']
 
 model = dict(pretrained=None)

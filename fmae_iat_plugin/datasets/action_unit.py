@@ -78,11 +78,13 @@ class ActionUnitDataset(BaseDataset):
         self.protocol = self._protocol(protocol, folds)
         chosen = aus if aus is not None else self.protocol.aus or self.table.aus
         self.aus = tuple(parse_au(au) for au in chosen)
+        if len(set(self.aus)) < len(self.aus):
+            raise ValueError(f'aus {self.aus} names an action unit twice. Remedy: each once.')
         if intensity_threshold == 'protocol':
             intensity_threshold = self.protocol.intensity_threshold
         self.intensity_threshold = intensity_threshold
-        metainfo = dict(classes=tuple(map(au_name, self.aus)), aus=self.aus,
-                        subjects=self.protocol.subjects, **(metainfo or {}))
+        metainfo = {**(metainfo or {}), 'classes': tuple(map(au_name, self.aus)),
+                    'aus': self.aus, 'subjects': self.protocol.subjects}
         super().__init__(ann_file=ann_file, data_root=data_root, data_prefix=data_prefix,
                          metainfo=metainfo, lazy_init=lazy_init, **kwargs)
 
@@ -158,10 +160,12 @@ class ActionUnitDataset(BaseDataset):
         """Rows of this fold and split as sample dicts (see the class)."""
         labels, rows = self._labels(), self._selected()
         if not rows.size:
+            tested = self.protocol.test_subjects(self.fold)
+            wanted = [s for s in self.protocol.subjects if (s in tested) == (self.split == 'test')]
             raise AnnotationError(
                 f'{self.table.path}: no row in split {self.split!r} of fold {self.fold} of '
                 f'{self.protocol.name}. Remedy: the table must hold its subjects '
-                f'({", ".join(self.protocol.test_subjects(self.fold)[:8])}, ...).')
+                f'({", ".join(wanted[:8])}{", ..." * (len(wanted) > 8)}).')
         images, subjects = self.table.images, self.table.subjects
         paths = [str(Path(self.img_prefix or '') / images[row]) for row in rows]
         if self.check_images:

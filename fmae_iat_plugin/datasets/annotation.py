@@ -143,13 +143,17 @@ def read_annotation(path: Union[str, Path]) -> AnnotationTable:
     path = Path(path)
     frame = _read_frame(path)
     frame.columns = [str(name).strip() for name in frame.columns]
+    twice = sorted({name for name in frame.columns if list(frame.columns).count(name) > 1})
+    if twice:
+        raise AnnotationError(f'{path}, line 1: column {", ".join(twice)} stands twice. Remedy: '
+                              'name each column once.')
     missing = [name for name in ('image', 'subject') if name not in frame.columns]
     if missing:
         raise AnnotationError(
             f'{path}, line 1: no column {" and ".join(missing)}; found '
             f'{", ".join(frame.columns)}. Remedy: name the columns image,subject,AU1,AU2,... (a '
             'column `subject` may hold empty cells where the person is unknown).')
-    au_columns = [name for name in frame.columns if re.match(r'AU\d', name, re.IGNORECASE)]
+    au_columns = [name for name in frame.columns if re.match(r'AU[\s_-]*\d', name, re.IGNORECASE)]
     try:
         aus = tuple(parse_au(name) for name in au_columns)
     except ValueError as error:
@@ -199,7 +203,7 @@ def write_annotation(path: Union[str, Path], frame: pd.DataFrame, aus, labels: n
     if path.suffix == '.parquet':
         table.to_parquet(partial, index=False)
     else:
-        text = cells.map(lambda v: '' if np.isnan(v) else f'{v:g}')
+        text = cells.map(lambda v: '' if np.isnan(v) else np.format_float_positional(np.float32(v), trim='-'))
         table[columns] = text
         table.to_csv(partial, index=False, compression='gzip' if path.suffix == '.gz' else None)
     partial.replace(path)

@@ -56,8 +56,13 @@ def make_protocol(name: str, folds: Dict, aus=None, intensity_threshold=None) ->
     """
     checked, seen = {}, {}
     for key, subjects in folds.items():
-        if not subjects:
-            raise ValueError(f'{name}: fold {key} has no subjects. Remedy: list its test subjects.')
+        if not str(key).strip().isdigit() or int(key) in checked:
+            raise ValueError(f'{name}: fold {key!r} is no new number. Remedy: number the folds 1, '
+                             '2, ..., each once.')
+        if isinstance(subjects, str) or not subjects:
+            raise ValueError(f'{name}: fold {key} has no subjects but {subjects!r}. Remedy: list '
+                             'its test subjects.')
+        subjects = [str(subject).strip() for subject in subjects]
         for subject in subjects:
             if subject in seen:
                 raise ValueError(
@@ -65,7 +70,7 @@ def make_protocol(name: str, folds: Dict, aus=None, intensity_threshold=None) ->
                     f'{key}. Remedy: every subject is tested in exactly one fold; the model would '
                     'be tested on people it was trained on.')
             seen[subject] = key
-        checked[int(key)] = tuple(sorted(map(str, subjects)))
+        checked[int(key)] = tuple(sorted(subjects))
     aus = None if aus is None else tuple(parse_au(au) for au in aus)
     return Protocol(name, checked, aus, intensity_threshold)
 

@@ -1,12 +1,15 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Optimisation: parameter groups, learning-rate curve, total batch size, non-finite guard."""
+"""Optimisation: parameter groups, learning-rate curve, total batch size, guards."""
 
+from .check_setup import CheckSetupHook
 from .layer_decay import LayerDecayOptimWrapperConstructor
+from .mixed_precision import MixedPrecisionOptimWrapper
 from .non_finite_loss import NonFiniteLossHook
+from .progress_bar import ProgressBarHook
 from .total_batch import TotalBatchSampler
 from .warmup_cosine import WarmupCosineLR
 
 __all__ = [
-    'LayerDecayOptimWrapperConstructor', 'NonFiniteLossHook', 'TotalBatchSampler',
-    'WarmupCosineLR'
+    'CheckSetupHook', 'LayerDecayOptimWrapperConstructor', 'MixedPrecisionOptimWrapper',
+    'NonFiniteLossHook', 'ProgressBarHook', 'TotalBatchSampler', 'WarmupCosineLR'
 ]

@@ -13,9 +13,9 @@ from mmpretrain.registry import HOOKS
 class NonFiniteLossHook(Hook):
     """Raises at the first iteration whose loss is not finite, on every process alike.
 
-    The check costs no device synchronisation: MMEngine's ``RuntimeInfoHook`` has by then copied
-    each loss to the host, and that number is read. Several processes exchange one flag per
-    iteration, so that all stop together instead of waiting for the one that did. The check
+    In one process the check costs no device synchronisation: MMEngine's ``RuntimeInfoHook`` has by
+    then copied each loss to the host, and that number is read. Several processes exchange one flag
+    per iteration, so that all stop together instead of waiting for the one that did. The check
     cannot be made rarer: ``CheckpointHook`` removes the old file before it writes, so
     weights must be known to be good before it runs. A step that a ``GradScaler`` skips because of
     infinite *gradients* has a finite loss and is no error.

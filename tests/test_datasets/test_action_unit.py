@@ -116,6 +116,8 @@ def test_folds_by_number_deal_the_subjects(face_table):
     (dict(protocol=None), ROWS, 'no folds are defined. Remedy'),
     (dict(fold=4), ROWS, 'no fold 4; its folds are 1, 2'),
     (dict(aus=(1, 99)), ROWS, 'unknown action unit 99'),
+    (dict(aus=(1, 'AU1')), ROWS, 'names an action unit twice'),
+    (dict(split='train'), ROWS[:2], r'no row in split .train. of fold 1 .*\(B, C\)'),
     (dict(aus=(1, 12)), ROWS, 'no column AU12; the table has AU1, AU2'),
     (dict(protocol=dict(folds={'1': ['A'], '2': ['A']})), ROWS, "'A' stands in fold 1 and"),
     (dict(), ROWS + ['d.png,D,0,0'], "line 8: subject 'D' is in no fold"),

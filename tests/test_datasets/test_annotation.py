@@ -46,9 +46,9 @@ def test_reads_what_a_cell_by_cell_reader_reads(tmp_path, seed):
     assert list(table.frame['note']) == ['x'] * 50
 
 
-@pytest.mark.parametrize('name', ['t.csv', 't.csv.gz'])
+@pytest.mark.parametrize('name', ['t.csv', 't.csv.gz', 't.parquet'])
 def test_written_is_read_back(tmp_path, name):
-    labels = np.array([[0, np.nan], [2.5, 1]], dtype=np.float32)
+    labels = np.array([[0, np.nan], [2.5, 0.1]], dtype=np.float32)
     frame = pd.DataFrame(dict(image=['a,b.jpg', 'c.jpg'], subject=['S1', ''], frame=['7', '8']))
     write_annotation(tmp_path / name, frame, [1, 12], labels)
     table = read_annotation(tmp_path / name)
@@ -71,6 +71,10 @@ HEADER = 'image,subject,AU1,AU2\n'
     ('image,subject,smile\na.jpg,A,1\n', 'line 1: no AU column'),
     ('image,subject,AU3\na.jpg,A,1\n', "line 1: unknown action unit 'AU3'"),
     ('image,subject,AU1,au1\na.jpg,A,1,1\n', 'line 1: AU1 stands twice'),
+    ('image,subject,AU1,AU1\na.jpg,A,1,1\n', 'line 1: column AU1 stands twice'),
+    ('image,image,subject,AU1\na.jpg,b.jpg,A,1\n', 'line 1: column image stands twice'),
+    ('image,subject,AU1,AU 2\na.jpg,A,1,1\n', "line 1: unknown action unit 'AU 2'"),
+    ('image,subject,AU1,au_4\na.jpg,A,1,1\n', "line 1: unknown action unit 'au_4'"),
     (HEADER + 'a.jpg,A,0,1\nb.jpg,A,9,1\n', 'line 3: AU1 is \'9\'.*not coded'),
     (HEADER + 'a.jpg,A,0,-1\n', "line 2: AU2 is '-1'"),
     (HEADER + 'a.jpg,A,0,yes\n', "line 2: AU2 is 'yes'"),

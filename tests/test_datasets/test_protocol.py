@@ -59,6 +59,10 @@ def test_unknown_fold_is_named():
     ({'1': ['A', 'B'], '2': ['B']}, "'B' stands in fold 1 and in fold 2"),
     ({'1': ['A', 'A'], '2': ['B']}, "'A' stands in fold 1 and in fold 1"),
     ({'1': ['A'], '2': []}, 'fold 2 has no subjects'),
+    ({'1': ['A'], '2': 'B'}, "fold 2 has no subjects but 'B'"),
+    ({'1': [1], '2': ['1']}, "'1' stands in fold 1 and in fold 2"),
+    ({'1': ['A'], '01': ['B']}, "fold '01' is no new number"),
+    ({'1': ['A'], 'two': ['B']}, "fold 'two' is no new number"),
     ({}, 'no `folds`'),
 ])
 def test_bad_folds_are_errors(tmp_path, folds, words):

@@ -45,14 +45,6 @@ def test_four_processes_train_on_the_batches_of_one(world, n, round_up):
             assert sorted(sum(parts, [])) == sorted(batch)
 
 
-def test_why_not_a_batch_sampler_per_process():
-    """Dropping each process' own last batch: 189 samples give the last one a step less."""
-    per_process = [len(range(rank, 189, 4)) // 16 for rank in range(4)]
-    padded = 4 * [-(-189 // 4) // 16]
-    assert per_process == [3, 2, 2, 2]  # round_up=False: process 0 waits for ever
-    assert padded == [3, 3, 3, 3] != [189 // 64] * 4  # round_up=True: a batch with repeats
-
-
 def test_accumulated_iterations_add_up_to_the_total_batch(world):
     (alone, ) = world(1, 150)
     ranks = world(4, 150, accumulative_counts=2)

@@ -103,6 +103,20 @@ def test_bad_positive_weights(weights):
         au_head(pos_weight=weights)
 
 
+@pytest.mark.parametrize('labels, found', [([1., 0.], '2'), ([1.] * 4, '4'), (None, 'no')])
+def test_labels_that_do_not_fit_the_head(labels, found):
+    data = samples([[1., 0., 1.]]) + (samples([labels]) if labels else samples(subjects=[0]))
+    with pytest.raises(ValueError, match=f"'0.jpg' has {found} AU labels.*num_classes=3. Remedy"):
+        au_head().loss((torch.randn(2, 6), ), data)
+
+
+def test_another_initialisation_can_be_asked_for():
+    head = MODELS.build(dict(type='AUHead', in_channels=2000, num_classes=12,
+                             init_cfg=dict(type='Normal', layer='Linear', std=0.5)))
+    head.init_weights()
+    assert head.fc.weight.std().item() == pytest.approx(0.5, rel=0.05)
+
+
 @pytest.mark.parametrize('subjects', [[0, 3, 1, 1], [2, None, 0, None]])
 @pytest.mark.parametrize('loss', ['bce', 'ce'])
 def test_identity_loss(subjects, loss):

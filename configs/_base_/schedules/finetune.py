@@ -4,7 +4,7 @@ lr = base learning rate * batch / 256, batch 64 in total; a config states its ow
 rate, epochs and warm-up. No EMA, no clipping, no mixup, no label smoothing.
 """
 optim_wrapper = dict(
-    type='AmpOptimWrapper',
+    type='MixedPrecisionOptimWrapper',
     dtype='float16',
     loss_scale='dynamic',
     constructor='LayerDecayOptimWrapperConstructor',

@@ -5,7 +5,7 @@ embedding is frozen.
 """
 optim_wrapper = dict(
     # fp16 MAE can reach NaN; use dtype='float16' where the GPU has no bf16
-    type='AmpOptimWrapper',
+    type='MixedPrecisionOptimWrapper',
     dtype='bfloat16',
     loss_scale=1.0,
     constructor='LayerDecayOptimWrapperConstructor',

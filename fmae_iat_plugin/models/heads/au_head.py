@@ -51,7 +51,8 @@ class AUHead(MultiLabelClsHead):
 
     def init_weights(self) -> None:
         super().init_weights()
-        nn.init.trunc_normal_(self.fc.weight, std=2e-5)
+        if self.init_cfg is None:
+            nn.init.trunc_normal_(self.fc.weight, std=2e-5)
 
     def forward(self, feats: Tuple[torch.Tensor]) -> torch.Tensor:
         """Logits ``[N, C]`` from the last stage of ``feats``, ``([N, D], ...)``."""
@@ -60,6 +61,13 @@ class AUHead(MultiLabelClsHead):
     def _get_loss(self, cls_score: torch.Tensor, data_samples: List[DataSample],
                   **kwargs) -> Dict[str, torch.Tensor]:
         """``loss_au``: mean binary cross entropy over the coded labels (``gt_score`` not NaN)."""
+        for sample in data_samples:
+            if 'gt_score' not in sample or len(sample.gt_score) != self.num_classes:
+                found = len(sample.gt_score) if 'gt_score' in sample else 'no'
+                raise ValueError(
+                    f'{sample.get("img_path", "a sample")!r} has {found} AU labels, the head '
+                    f'num_classes={self.num_classes}. Remedy: the AUs of the data set and '
+                    'model.head.num_classes must agree; an image without labels carries NaNs.')
         target = torch.stack([sample.gt_score for sample in data_samples]).to(cls_score)
         coded = ~torch.isnan(target)
         loss = self.loss_module(cls_score, torch.where(coded, target, 0.))

@@ -1,0 +1,85 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""Config, data and checkpoint that do not fit each other stop the run, in words."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmpretrain.registry import HOOKS, MODELS
+
+ARCH = dict(embed_dims=8, num_layers=1, num_heads=1, feedforward_channels=8)
+
+
+def model(classes=2, subjects=3, layers=1):
+    adversary = None if subjects is None else dict(
+        neck=dict(type='GradReverse'),
+        head=dict(type='LinearIdentityHead', in_channels=8, num_subjects=subjects))
+    return MODELS.build(dict(
+        type='AUClassifier', backbone=dict(type='VisionTransformer', img_size=8, patch_size=8,
+                                           arch=dict(ARCH, num_layers=layers)),
+        head=dict(type='AUHead', in_channels=8, num_classes=classes), adversary=adversary))
+
+
+def runner(model, aus=(1, 2), subjects=('A', 'B', 'C'), sampled=1, updated=1, training=True):
+    loader = SimpleNamespace(
+        dataset=SimpleNamespace(metainfo=dict(aus=aus, subjects=subjects)),
+        batch_sampler=SimpleNamespace(accumulative_counts=sampled))
+    return SimpleNamespace(model=model, train_dataloader=loader if training else None,
+                           optim_wrapper=SimpleNamespace(_accumulative_counts=updated))
+
+
+hook = HOOKS.build(dict(type='CheckSetupHook'))
+
+
+def test_what_fits_passes():
+    hook.before_train(runner(model()))
+    hook.before_train(runner(model(subjects=None), subjects=()))
+    for training in (True, False):
+        hook.after_load_checkpoint(runner(model(), training=training),
+                                   dict(state_dict=model().state_dict()))
+
+
+@pytest.mark.parametrize('options, words', [
+    (dict(aus=(1, 2, 12)), r'head.num_classes is 2, but the data set has 3 \(1, 2, 12\).*=3'),
+    (dict(subjects=('A', 'B')), r'adversary.head.num_subjects is 3, but the data set has 2 \(A, B'),
+    (dict(subjects=tuple('ABCDEFGHIJ')), r'num_subjects is 3, but .* 10 .*, \.\.\.\)'),
+    (dict(sampled=2), 'accumulative_counts is 2 in .*batch_sampler and 1 in optim_wrapper'),
+    (dict(updated=4), 'accumulative_counts is 1 in .*batch_sampler and 4 in optim_wrapper'),
+])
+def test_sizes_that_disagree(options, words):
+    with pytest.raises(ValueError, match=words):
+        hook.before_train(runner(model(), **options))
+
+
+@pytest.mark.parametrize('training', [True, False])
+@pytest.mark.parametrize('saved, words', [
+    (dict(classes=3), r'2 weights of another shape .*head.fc.bias \(3,\), \(2,\)'),
+    (dict(layers=2), r'12 weights in the checkpoint only: backbone.layers.1.*and 8 more'),
+])
+def test_checkpoint_of_another_model(saved, words, training):
+    with pytest.raises(ValueError, match=words):
+        hook.after_load_checkpoint(runner(model(), training=training),
+                                   dict(state_dict=model(**saved).state_dict()))
+
+
+def test_checkpoint_of_a_smaller_model_would_leave_weights_random():
+    with pytest.raises(ValueError, match='12 weights in the model only: backbone.layers.1'):
+        hook.after_load_checkpoint(runner(model(layers=2), training=False),
+                                   dict(state_dict=model().state_dict()))
+
+
+def test_the_adversary_may_differ_in_testing_only():
+    """An FMAE-IAT checkpoint is tested by a plain model; resuming it so would lose the head."""
+    saved = dict(state_dict=model().state_dict())
+    hook.after_load_checkpoint(runner(model(subjects=None), training=False), saved)
+    hook.after_load_checkpoint(runner(model(subjects=9), training=False), saved)
+    with pytest.raises(ValueError, match='2 weights in the checkpoint only: adversary.head'):
+        hook.after_load_checkpoint(runner(model(subjects=None)), saved)
+
+
+def test_names_of_a_wrapped_model_are_understood():
+    saved = {f'module.{name}': value for name, value in model().state_dict().items()}
+    hook.after_load_checkpoint(runner(model(), training=False), dict(state_dict=saved))
+    wrapped = torch.nn.parallel.DataParallel(model())
+    assert hook.after_load_checkpoint(runner(model(), training=False),
+                                      dict(state_dict=wrapped.module.state_dict())) is None
