@@ -1,0 +1,12 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""Pictures and the report. Needs the extra `analysis`; nothing here is imported in training."""
+
+from .curves import metric_by_epoch, plot_by_epoch, read_scalars
+from .report import render_report, write_report
+from .style import to_png, to_svg
+from .tsne import embed, identity_purity, plot_tsne
+
+__all__ = [
+    'embed', 'identity_purity', 'metric_by_epoch', 'plot_by_epoch', 'plot_tsne', 'read_scalars',
+    'render_report', 'to_png', 'to_svg', 'write_report'
+]

@@ -1,0 +1,92 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""The report as one HTML file that needs nothing else: no script, no network, no other file."""
+
+import base64
+import io
+import json
+import math
+import os
+from pathlib import Path
+from typing import List, Mapping, Union
+
+from PIL import Image
+
+Figures = Mapping[str, Union[str, List[str]]]
+
+TEMPLATES = Path(__file__).parent / 'templates'
+
+
+def data_uri(path: Union[str, Path], side: int = 160) -> str:
+    """An image as ``data:`` URI, at most ``side`` pixels; small images stay as they are.
+
+    Raises:
+        OSError: If the image is missing or unreadable.
+    """
+    with Image.open(path) as image:
+        image = image.convert('RGB')
+        image.thumbnail((side, side))
+        stream = io.BytesIO()
+        image.save(stream, 'JPEG', quality=90)
+    return 'data:image/jpeg;base64,' + base64.b64encode(stream.getvalue()).decode()
+
+
+def _number(value, digits: int = 1) -> str:
+    """A number of the page; a dash where it is undefined."""
+    if value is None or math.isnan(value):
+        return '–'
+    return f'{value:.{digits}f}'
+
+
+def _plain(value):
+    """JSON has no NaN: undefined numbers become null."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def render_report(report: Mapping, figures: Figures, thumbnails: Mapping[str, str],
+                  template: str = 'report.html') -> str:
+    """The page.
+
+    Args:
+        report: The dict that is also written as ``report.json``.
+        figures: ``'tsne'`` -> list of SVG strings, ``'f1'`` and ``'probe'`` -> SVG.
+        thumbnails: Path of each sample -> ``data:`` URI.
+        template: A file of the package's ``visualization/templates``.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True,
+                              undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters['number'] = _number
+    safe = {key: [Markup(svg) for svg in value] if isinstance(value, list) else Markup(value)
+            for key, value in figures.items()}  # our own SVG, labels escaped by to_svg
+    return environment.get_template(template).render(report=report, figures=safe,
+                                                     thumbnails=thumbnails)
+
+
+def write_report(folder: Union[str, Path], report: Mapping, figures: Figures) -> Path:
+    """Write ``report.json`` and ``report.html``.
+
+    Args:
+        report: See :func:`fmae_iat_plugin.apis.quickstart.collect` for its keys; its ``samples``
+            name images that exist.
+        figures: See :func:`render_report`.
+
+    Returns:
+        Path: The HTML file.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    thumbnails = {sample['path']: data_uri(sample['path']) for sample in report['samples']}
+    texts = {'report.json': json.dumps(_plain(report), indent=1, allow_nan=False),
+             'report.html': render_report(report, figures, thumbnails)}
+    for name, text in texts.items():
+        partial = folder / f'.{name}'
+        partial.write_text(text, encoding='utf-8')
+        os.replace(partial, folder / name)
+    return folder / 'report.html'
