@@ -52,7 +52,7 @@ class ProbeResult(NamedTuple):
         paper (np.ndarray): ``[S]`` the same for the paper's recipe after its last epoch.
         paper_epochs (list[float]): Test accuracy after each epoch; the paper reports the highest,
             which is selected on the test frames.
-        left_out (dict[int, int]): Subject -> frames, for those with too few frames.
+        split (Split): The frames, and the subjects with too few of them.
         train, test (int): Frames of each subject.
         confidence (float), seed (int): Of :meth:`interval`.
     """
@@ -62,7 +62,7 @@ class ProbeResult(NamedTuple):
     logistic: np.ndarray
     paper: np.ndarray
     paper_epochs: List[float]
-    left_out: Dict[int, int]
+    split: Split
     train: int
     test: int
     confidence: float
@@ -73,8 +73,8 @@ class ProbeResult(NamedTuple):
         return float(getattr(self, probe).mean())
 
     def interval(self, probe: str = 'logistic') -> Tuple[float, float]:
-        """Interval of the accuracy: percentile bootstrap over subjects, whose frames are not
-        independent. Where every subject has the same accuracy it has no width."""
+        """Interval of the accuracy over subjects, whose frames are not independent (see
+        :mod:`.intervals`). Where every subject has the same accuracy it has no width."""
         return bootstrap_mean(getattr(self, probe), self.confidence, self.seed)
 
 
@@ -195,5 +195,5 @@ def identity_probe(features: np.ndarray, subjects: np.ndarray, train: int = 70, 
     return ProbeResult(
         subjects=split.subjects, chance=1 / len(split.subjects),
         logistic=logistic.reshape(shape).mean(1), paper=paper[-1].reshape(shape).mean(1),
-        paper_epochs=paper.mean(1).tolist(), left_out=split.left_out, train=train, test=test,
+        paper_epochs=paper.mean(1).tolist(), split=split, train=train, test=test,
         confidence=confidence, seed=seed)

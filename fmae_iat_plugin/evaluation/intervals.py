@@ -1,8 +1,10 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Confidence intervals over subjects: the people are the sample, not their frames.
 
-Percentile bootstrap (Efron and Tibshirani, 1993): subjects are drawn with replacement, and all
-frames of a subject come along.
+Bootstrap: subjects are drawn with replacement, and all frames of a subject come along. Of few
+subjects the plain percentile interval is too narrow (with 6 it misses 11 % instead of 5 %), so
+its levels are widened as Student's t widens the normal interval: the "expanded percentile
+interval" of Hesterberg, "What teachers should know about the bootstrap" (2015), section 5.1.
 """
 
 from typing import Callable, Sequence, Tuple
@@ -11,17 +13,18 @@ import numpy as np
 
 from .scores import Counts, f1_from_counts, threshold_counts
 
-RESAMPLES = 2000
+RESAMPLES = 10000
 
 
-def bootstrap(statistic: Callable[[np.ndarray], float], subjects: int, confidence: float = 0.95,
-              seed: int = 0, resamples: int = RESAMPLES) -> Tuple[float, float]:
-    """Percentile interval of a statistic of ``subjects`` subjects.
+def bootstrap(statistic: Callable[[np.ndarray], np.ndarray], subjects: int,
+              confidence: float = 0.95, seed: int = 0,
+              resamples: int = RESAMPLES) -> Tuple[float, float]:
+    """Expanded percentile interval of a statistic of ``subjects`` subjects.
 
     Args:
-        statistic: Takes ``[subjects]`` int positions, repeated ones included; a NaN (undefined on
-            this draw) is left out.
-        subjects: Their number, at least 2.
+        statistic: Takes ``[R, subjects]``, how often each of R draws holds each subject, and
+            returns the statistic of each draw, ``[R]``; NaN (undefined on a draw) is left out.
+        subjects: Their number S, at least 2.
         confidence: Within (0, 1).
 
     Returns:
@@ -30,15 +33,17 @@ def bootstrap(statistic: Callable[[np.ndarray], float], subjects: int, confidenc
     Raises:
         ValueError: For fewer than two subjects: they have no spread.
     """
+    from scipy import stats
     if subjects < 2:
         raise ValueError(f'an interval over subjects needs at least 2, not {subjects}')
     rng = np.random.default_rng(seed)
-    values = np.array([statistic(rng.integers(subjects, size=subjects))
-                       for _ in range(resamples)])
+    draws = rng.multinomial(subjects, np.full(subjects, 1 / subjects), size=resamples)
+    values = np.asarray(statistic(draws), dtype=np.float64)
     values = values[~np.isnan(values)]
     if len(values) < resamples / 2:
         return float('nan'), float('nan')
-    low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
+    wide = stats.t.ppf((1 + confidence) / 2, subjects - 1) * np.sqrt(subjects / (subjects - 1))
+    low, high = np.quantile(values, [stats.norm.cdf(-wide), stats.norm.cdf(wide)])
     return float(low), float(high)
 
 
@@ -46,7 +51,10 @@ def bootstrap_mean(values: Sequence[float], confidence: float = 0.95,
                    seed: int = 0) -> Tuple[float, float]:
     """Interval of the mean of one value a subject, ``[S]``."""
     values = np.asarray(values, dtype=np.float64)
-    return bootstrap(lambda drawn: values[drawn].mean(), len(values), confidence, seed)
+    low, high = bootstrap(lambda draws: draws @ values / len(values), len(values), confidence,
+                          seed)
+    # rounding must not push an end past what a mean can be
+    return max(low, float(values.min())), min(high, float(values.max()))
 
 
 def subject_counts(scores: np.ndarray, labels: np.ndarray, subjects: np.ndarray,
@@ -66,30 +74,36 @@ def subject_counts(scores: np.ndarray, labels: np.ndarray, subjects: np.ndarray,
         for k in np.unique(subjects)], axis=1)
 
 
-def mean_f1(counts: np.ndarray) -> float:
-    """Mean over the defined AUs of F1 in 0..1, from summed counts ``[4, C]``; NaN if none is."""
-    f1 = f1_from_counts(Counts(*counts))
-    defined = f1[~np.isnan(f1)]
-    return float(defined.mean()) if len(defined) else float('nan')
+def mean_f1(counts: np.ndarray) -> np.ndarray:
+    """Mean over the defined AUs of F1 in 0..1, from summed counts ``[4, ..., C]``, ``[...]``; NaN
+    where none is defined."""
+    f1 = f1_from_counts(Counts(*np.asarray(counts)))
+    defined = ~np.isnan(f1)
+    number = defined.sum(-1)
+    total = np.where(defined, f1, 0).sum(-1)
+    return np.where(number > 0, total / np.maximum(number, 1), np.nan)
 
 
-def f1_interval(counts: np.ndarray, confidence: float = 0.95, seed: int = 0,
-                resamples: int = RESAMPLES) -> Tuple[float, float]:
+def _drawn_f1(counts: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """Mean F1 of each draw: counts ``[4, S, C]``, draws ``[R, S]`` -> ``[R]``."""
+    return mean_f1(np.einsum('rs,ksc->krc', draws, counts))
+
+
+def f1_interval(counts: np.ndarray, confidence: float = 0.95, seed: int = 0) -> Tuple[float, float]:
     """Interval of the mean F1 from counts a subject, ``[4, S, C]``."""
-    return bootstrap(lambda drawn: mean_f1(counts[:, drawn].sum(1)), counts.shape[1], confidence,
-                     seed, resamples)
+    return bootstrap(lambda draws: _drawn_f1(counts, draws), counts.shape[1], confidence, seed)
 
 
-def f1_difference(ours: np.ndarray, base: np.ndarray, confidence: float = 0.95, seed: int = 0,
-                  resamples: int = RESAMPLES) -> Tuple[float, Tuple[float, float]]:
+def f1_difference(ours: np.ndarray, base: np.ndarray, confidence: float = 0.95,
+                  seed: int = 0) -> Tuple[float, Tuple[float, float]]:
     """Mean F1 of ``ours`` minus that of ``base``, and its paired interval: each draw takes the
     same subjects for both. Counts ``[4, S, C]`` of the same S subjects in the same order."""
     if ours.shape != base.shape:
         raise ValueError(f'counts of the same subjects and AUs are compared, got {ours.shape} '
                          f'and {base.shape}')
 
-    def difference(drawn: np.ndarray) -> float:
-        return mean_f1(ours[:, drawn].sum(1)) - mean_f1(base[:, drawn].sum(1))
+    def difference(draws: np.ndarray) -> np.ndarray:
+        return _drawn_f1(ours, draws) - _drawn_f1(base, draws)
 
-    return (difference(np.arange(ours.shape[1])),
-            bootstrap(difference, ours.shape[1], confidence, seed, resamples))
+    return (float(difference(np.ones((1, ours.shape[1]), int))[0]),
+            bootstrap(difference, ours.shape[1], confidence, seed))

@@ -86,7 +86,7 @@ def test_subjects_with_too_few_frames_are_listed(caplog):
                                     np.repeat([0, 1, 6], [10, 10, 4]), 7, 3)
     finally:
         logger.removeHandler(caplog.handler)
-    assert result.left_out == {6: 4} and result.subjects == (0, 1)
+    assert result.split.left_out == {6: 4} and result.subjects == (0, 1)
     assert '6: 4' in caplog.text
 
 
