@@ -75,9 +75,10 @@ def read_state_dict(checkpoint: str | os.PathLike) -> dict[str, Tensor]:
                 content = torch.load(
                     os.path.expanduser(path), map_location='cpu', weights_only=True)
     except FileNotFoundError as error:
-        raise FileNotFoundError(f'checkpoint {path} does not exist. Remedy: set model.pretrained to '
-                                'a local file (pretraining leaves work_dirs/CONFIG/epoch_N.pth) or '
-                                'to an address that starts with http:// or https://') from error
+        raise FileNotFoundError(f'checkpoint {path} does not exist. Remedy: set model.pretrained '
+                                'to a local file (pretraining leaves work_dirs/CONFIG/epoch_N.pth)'
+                                ' or to an address that starts with http:// or https://'
+                                ) from error
     except URLError as error:
         raise ConnectionError(f'cannot download checkpoint {path}: {error}') from error
     except pickle.UnpicklingError as error:
