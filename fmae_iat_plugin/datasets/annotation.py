@@ -203,7 +203,8 @@ def write_annotation(path: Union[str, Path], frame: pd.DataFrame, aus, labels: n
     if path.suffix == '.parquet':
         table.to_parquet(partial, index=False)
     else:
-        text = cells.map(lambda v: '' if np.isnan(v) else np.format_float_positional(np.float32(v), trim='-'))
+        text = cells.astype(np.float32).map(  # the shortest digits that read back the same
+            lambda v: '' if np.isnan(v) else np.format_float_positional(np.float32(v), trim='-'))
         table[columns] = text
         table.to_csv(partial, index=False, compression='gzip' if path.suffix == '.gz' else None)
     partial.replace(path)
