@@ -1,0 +1,52 @@
+"""FMAE-IAT on rendered faces at 64 px, sized for a laptop: `bash tools/quickstart.sh`.
+
+24 subjects, a third of them unseen; DISFA's eight AUs. The encoder is 96 wide and 4 deep.
+"""
+_base_ = [
+    '../_base_/models/iat_vit-tiny-48px.py',
+    '../_base_/datasets/faces_48.py',
+    '../_base_/schedules/finetune.py',
+    '../_base_/finetune_runtime.py',
+]
+
+work = '{{$QUICKSTART_DIR:work_dirs/quickstart}}'
+aus = (1, 2, 4, 6, 9, 12, 25, 26)
+dataset = dict(type='SynthFACS', data_root=work + '/faces', aus=aus)
+train_pipeline = [
+    dict(type='LoadFace'),
+    dict(
+        type='RandomResizedCrop',
+        scale=64,
+        crop_ratio_range=(0.7, 1.0),
+        interpolation='bicubic',
+        backend='pillow'),
+    dict(type='RandomFlip', prob=0.5, direction='horizontal'),
+    dict(type='PackInputs', algorithm_keys=('subject', )),
+]
+test_pipeline = [
+    dict(type='LoadFace'),
+    dict(type='PackInputs', algorithm_keys=('subject', )),
+]
+train_dataloader = dict(batch_size=32, dataset=dict(pipeline=train_pipeline, **dataset))
+val_dataloader = dict(batch_size=200, dataset=dict(pipeline=test_pipeline, **dataset))
+test_dataloader = dict(batch_size=200, dataset=dict(pipeline=test_pipeline, **dataset))
+val_evaluator = dict(type='ActionUnitMetric')
+test_evaluator = dict(type='ActionUnitMetric')
+
+model = dict(
+    backbone=dict(
+        arch=dict(
+            _delete_=True, embed_dims=96, num_layers=4, num_heads=3, feedforward_channels=384),
+        img_size=64,
+        patch_size=8,
+        drop_path_rate=0.0),
+    head=dict(in_channels=96, num_classes=len(aus)),
+    adversary=dict(neck=dict(scale=2.0), head=dict(in_channels=96, num_subjects=24)),
+    pretrained=work + '/pretrain/epoch_30.pth')
+optim_wrapper = dict(
+    _delete_=True,
+    type='OptimWrapper',  # fp32: no accelerator
+    constructor='LayerDecayOptimWrapperConstructor',
+    optimizer=dict(type='AdamW', lr=1e-3, betas=(0.9, 0.999), weight_decay=0.05),
+    paramwise_cfg=dict(layer_decay_rate=0.75, undecayed=('cls_token', 'pos_embed')))
+train_cfg = dict(max_epochs=20)
