@@ -35,6 +35,7 @@ class Plates:
         rng = np.random.default_rng([identity.seed, 11])
         layers = self._paint(rng)
         self.paint = np.dstack([layers.colour, layers.alpha])
+        self.full = np.full_like(layers.alpha, 255)
         gx, gy = layers.slope[..., 0], layers.slope[..., 1]
         self.normal = np.dstack([-gx, -gy, np.ones_like(gx)])
         self.normal /= np.sqrt(gx * gx + gy * gy + 1)[..., None]

@@ -21,10 +21,8 @@ _FINE = 128    # smaller images are rendered at a multiple of their size and ave
 
 # Blue, green, red from (level, level squared, highlight): blood under thin skin makes shadows
 # redder; highlights are whiter than the skin.
-# The fourth row makes the constant that coverage is multiplied with.
-_TONE = np.float32([[.90, .10, 1.25, 0], [.95, .05, 1.05, 0], [1.07, -.07, .85, 0],
-                    [0, 0, 0, 255]])
-_WARM = np.float32([-.10, 0, .10, 0])
+_TONE = ((.90, .10, 1.25), (.95, .05, 1.05), (1.07, -.07, .85))
+_WARM = (-.10, 0, .10)
 
 
 class _Scratch(threading.local):
@@ -34,10 +32,10 @@ class _Scratch(threading.local):
         self.size = None
 
     def fit(self, size):
-        """Five flat arrays, one of four and one of three channels; one set per thread."""
+        """Eight flat arrays, one of four and one of three channels; one set per thread."""
         if size != self.size:
             self.size = size
-            self.flat = [np.empty((size, size), np.float32) for _ in range(5)]
+            self.flat = [np.empty((size, size), np.float32) for _ in range(8)]
             self.deep = [np.empty((size, size, d), np.float32) for d in (4, 3)]
         return (*self.flat, *self.deep)
 
@@ -48,7 +46,7 @@ _SCRATCH = _Scratch()
 def shade(plates, drives, pose, light):
     """Lit paint and coverage of the neutral face plane with folds, uint8 [H, W, 4]."""
     normal, open_, direct = plates.normal, plates.open, plates.direct
-    lit, mirror, sky, open_copy, direct_copy, tones, normal_copy = _SCRATCH.fit(
+    lit, mirror, sky, open_copy, direct_copy, *planes, tones, normal_copy = _SCRATCH.fit(
         plates.raster.pixels)
     used = [d for d in drives if d in plates.folds]
     if used:
@@ -79,9 +77,15 @@ def shade(plates, drives, pose, light):
         mirror *= mirror
     mirror *= plates.gloss
     mirror *= np.float32(light.strength)
-    tone = _TONE * (1 + _WARM[:, None] * light.warmth)
-    cv2.merge([lit, np.multiply(lit, lit, out=sky), mirror], normal_copy)
-    cv2.transform(normal_copy, tone, tones)
+    square = np.multiply(lit, lit, out=sky)
+    channels, part = [], direct_copy
+    for k, (once, twice, white) in enumerate(_TONE):
+        gain = 1 + _WARM[k] * light.warmth
+        tone = np.multiply(lit, np.float32(gain * once), out=planes[k])
+        tone += np.multiply(square, np.float32(gain * twice), out=part)
+        tone += np.multiply(mirror, np.float32(gain * white), out=part)
+        channels.append(tone)
+    cv2.merge([*channels, plates.full], tones)
     tones *= plates.paint
     return cv2.convertScaleAbs(tones)
 
@@ -180,7 +184,8 @@ def compose(plates, warp, drives, pose, light):
     at = cv2.transform(skin, r.indexing)
     paint = cv2.remap(shade(plates, drives, pose, light), at, None, cv2.INTER_LINEAR,
                       borderMode=cv2.BORDER_REPLICATE)
-    paint, body = paint[..., :3].copy(), paint[..., 3] * np.float32(1 / 255)
+    body = paint[..., 3] * np.float32(1 / 255)
+    paint = cv2.cvtColor(paint, cv2.COLOR_BGRA2BGR)
     for box, cover in boxes:
         body[box] *= 1 - cover
     image = cv2.blendLinear(paint, under, body, 1 - body)

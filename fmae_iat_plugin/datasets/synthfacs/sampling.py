@@ -44,10 +44,11 @@ def sample_intensities(rng, rates=None):
         else:
             rates = dict.fromkeys(AUS, .04 if kind < .6 else .16)
     chosen = [au for au in AUS if rng.random() < rates.get(au, 0.0)]
-    if 26 in chosen and 25 not in chosen:
-        chosen.append(25)      # a dropped jaw parts the lips, and coders score both
     # traces are common, extremes are not: the shape of DISFA's intensities
-    return {au: float(np.round(5 * rng.beta(2.0, 1.5), 3)) for au in chosen}
+    out = {au: float(np.round(5 * rng.beta(2.0, 1.5), 3)) for au in chosen}
+    if 26 in out:    # a dropped jaw parts the lips, and coders score both
+        out[25] = max(out.get(25, 0.0), out[26])
+    return out
 
 
 def sample_view(rng, spread=1.0):

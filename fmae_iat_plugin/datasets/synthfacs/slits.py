@@ -68,7 +68,7 @@ class Slit:
         return moved
 
     def table(self, drives):
-        """What ``inverse`` and ``forward`` need for one expression, two [columns, 14] arrays."""
+        """What ``inverse`` and ``forward`` need for one expression, two [14, columns] arrays."""
         moved = self.heights(drives)
         return self._bands(self.neutral, moved), self._bands(moved, self.neutral)
 
@@ -81,17 +81,17 @@ class Slit:
     @staticmethod
     def _bands(source, target):
         """Per column: the six source heights, then a and b of y -> a + b y in four bands."""
-        out = np.empty((source.shape[1], 14), np.float32)
-        out[:, :6] = source.T
+        out = np.empty((14, source.shape[1]), np.float32)
+        out[:6] = source
         for k, i in enumerate((0, 1, 3, 4)):
             slope = (target[i + 1] - target[i]) / (source[i + 1] - source[i])
-            out[:, 6 + 2 * k] = target[i] - slope * source[i]
-            out[:, 7 + 2 * k] = slope
+            out[6 + 2 * k] = target[i] - slope * source[i]
+            out[7 + 2 * k] = slope
         return out
 
     def _map(self, x, y, table):
-        top, rim_up, edge_up, edge_low, rim_low, bottom, *bands = np.moveaxis(
-            table[self.columns(x)], -1, 0)
+        top, rim_up, edge_up, edge_low, rim_low, bottom, *bands = np.take(
+            table, self.columns(x), axis=1)
         low = y + y > edge_up + edge_low
         far = np.where(low, y > rim_low, y < rim_up)
         near_a, near_b = (np.where(low, bands[4 + k], bands[2 + k]) for k in (0, 1))

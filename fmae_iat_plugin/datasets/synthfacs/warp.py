@@ -13,7 +13,7 @@ import numpy as np
 
 from . import muscles, relief
 from .raster import Raster
-from .scene import FRAMINGS, Window
+from .scene import FRAMINGS, Pose, Window
 from .slits import Slit
 
 _GRID = 84           # nodes of the displacement grid per side
@@ -42,11 +42,13 @@ class Anatomy:
         _, rho = relief.polar(curves, self.grid)
         skull = np.maximum(relief.skull(rho), -0.45)
         # smoother than the relief that is lit, so that a head turn can be inverted
-        self.depth = (cv2.GaussianBlur(skull, (0, 0), 0.16 * self.grid.per_unit)
-                      + cv2.GaussianBlur(relief.features(curves, self.grid), (0, 0),
-                                         0.07 * self.grid.per_unit))
+        depth = (cv2.GaussianBlur(skull, (0, 0), 0.16 * self.grid.per_unit)
+                 + cv2.GaussianBlur(relief.features(curves, self.grid), (0, 0),
+                                    0.07 * self.grid.per_unit))
         fade = np.clip((y - curves.id.chin_y + .02) / 1.15, 0, 1)
-        self.rigid = (1 - fade * fade * (3 - 2 * fade)).astype(np.float32)
+        rigid = (1 - fade * fade * (3 - 2 * fade)).astype(np.float32)
+        # about the pivot, less and less rigid down the neck
+        self.solid = (np.dstack([x, y, depth]) - _PIVOT) * rigid[..., None]
         self.eyes = [self._eye(side) for side in (-1, 1)]
         self.mouth = self._mouth()
 
@@ -100,7 +102,7 @@ class Warp:
         offset = np.float32([(0.5 + pose.dx) * size - 0.5, (0.5 + pose.dy) * size - 0.5])
         self.similarity = np.column_stack([linear, offset - linear @ centre])
         self.inverse = cv2.invertAffineTransform(self.similarity)
-        self.turn = self._turn(anatomy.points) if self.turns else None
+        self.turn = self._turn() if self.turns else None
         velocity = None
         for drive, amount in drives.items():
             if drive in anatomy.fields:
@@ -108,7 +110,7 @@ class Warp:
                 velocity = part if velocity is None else np.add(velocity, part, out=velocity)
         self.field = None if velocity is None else self._flow_along(velocity)
         self.unfield = None if velocity is None else self._flow_along(-velocity)
-        self._skull = None
+        self._skull = self._nodes = None
         self.tables = {slit: slit.table(drives) for slit in (*anatomy.eyes, anatomy.mouth)}
 
     @property
@@ -116,23 +118,21 @@ class Warp:
         """Whether yaw or pitch are not zero."""
         return self.pose.yaw != 0 or self.pose.pitch != 0
 
-    def _turn(self, points):
-        """Displacement of grid points by yaw and pitch."""
-        pose = self.pose
-        rotation = type(pose)(yaw=pose.yaw, pitch=pose.pitch).rotation()
-        flat = points - _PIVOT[:2]
-        turned = flat @ rotation[:2, :2].T + (self.anatomy.depth - _PIVOT[2])[..., None] * \
-            rotation[:2, 2]
-        return (turned - flat) * self.anatomy.rigid[..., None]
+    def _turn(self):
+        """Displacement of the grid's points by yaw and pitch."""
+        rotation = Pose(yaw=self.pose.yaw, pitch=self.pose.pitch).rotation()
+        return cv2.transform(self.anatomy.solid, rotation[:2] - np.eye(2, 3, dtype=np.float32))
 
     def _at(self, field, points):
         """A displacement field at points [..., 2]."""
         flat = np.ascontiguousarray(points).reshape(1, -1, 2)
         nodes = cv2.transform(flat, self.anatomy.grid.indexing)
         # cv2.remap takes at most 32766 points a row
-        parts = [cv2.remap(field, part, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-                 for part in np.split(nodes, range(30000, nodes.shape[1], 30000), axis=1)]
-        return np.concatenate(parts, 1).reshape(points.shape)
+        parts = [cv2.remap(field, nodes[:, k:k + 30000], None, cv2.INTER_LINEAR,
+                           borderMode=cv2.BORDER_REPLICATE)
+                 for k in range(0, nodes.shape[1], 30000)]
+        moves = parts[0] if len(parts) == 1 else np.concatenate(parts, 1)
+        return moves.reshape(points.shape)
 
     def _move(self, points, field):
         """Points moved by a displacement field (None: not at all)."""
@@ -187,16 +187,15 @@ class Warp:
         """
         step = max(2, round(self.size / 56))
         n = -(-self.size // step) + 2
-        found = cv2.transform(_pixel_nodes(n, step), self.inverse)
-        if self.turn is not None:
-            start = found
-            for _ in range(_ITERATIONS):
-                found = start - self._at(self.turn, found)
+        if self._nodes is None:    # the pose alone, shared by what moves and what only turns
+            start = self._nodes = cv2.transform(_pixel_nodes(n, step), self.inverse)
+            for _ in range(_ITERATIONS if self.turns else 0):
+                self._nodes = start - self._at(self.turn, self._nodes)
+        found = self._nodes
         if moving and self.field is not None:
-            start, found = found, self._move(found, self.unfield)
-            found = start - self._at(self.field, found)    # what the coarse grid left
-        start = found
-        full = cv2.resize(start, (n * step, n * step), interpolation=cv2.INTER_LINEAR)
+            # the flow backwards, then what the coarse grid left
+            found = self._nodes - self._at(self.field, self._move(found, self.unfield))
+        full = cv2.resize(found, (n * step, n * step), interpolation=cv2.INTER_LINEAR)
         return full[step:step + self.size, step:step + self.size]
 
     def skull(self, box):
