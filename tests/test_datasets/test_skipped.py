@@ -6,7 +6,7 @@ from unittest.mock import patch
 import pytest
 from mmengine.logging import MMLogger
 
-from fmae_iat_plugin.datasets.skipped import report_skipped
+from fmae_iat_plugin.datasets.skipped import Skip, report_skipped
 
 SKIPPED = [('a.jpg', 'missing image'), ('b.jpg', 'label 8'), ('c.jpg', 'missing image')]
 
@@ -37,3 +37,13 @@ def test_nothing_skipped_empties_the_file_and_stays_quiet(tmp_path, warnings):
     file.write_text('old.jpg\told reason\n')
     report_skipped('Set', [], str(file))
     assert file.read_text() == '' and warnings() == []
+
+
+def test_entries_with_file_and_line_become_a_table(tmp_path, warnings):
+    file = tmp_path / 'skipped.csv'
+    report_skipped('Set', [Skip('F001/T1/2', 'no image', 'a,b.csv', 3, 'looked', 5),
+                           Skip('x', 'no image')], str(file))
+    assert file.read_text().splitlines() == [
+        'reason,item,number,file,line,detail', 'no image,F001/T1/2,5,"a,b.csv",3,looked',
+        'no image,x,1,,,']
+    assert warnings() == [f'Set: 6 items left out (no image: 6); listed in {file}']
