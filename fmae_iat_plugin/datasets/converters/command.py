@@ -51,5 +51,3 @@ def finish(convert: Callable[[], dict], out: str) -> None:
         sys.exit(f'error: {error}')
     number = summary.get('frames', summary.get('images', summary.get('written')))
     sys.stdout.write(f'{number} faces in {out}; see summary.md or summary.json, skipped.csv\n')
-    for warning in summary.get('warnings', ()):
-        sys.stdout.write(f'warning: {warning}\n')

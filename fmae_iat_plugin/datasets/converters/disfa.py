@@ -119,17 +119,26 @@ def read_subject(subject: Subject, name: str) -> LabelledFrames:
     return LabelledFrames(frames, [where[frame] for frame in frames], aus, labels, skipped, notes)
 
 
-def _check_first_image(subject: str, frames: List[int], folder: Path, first: int) -> None:
-    """Refuse images that are numbered from 0 when 1 was assumed, and the other way round."""
-    numbers = {frame_number(path.name) for path in folder.iterdir()}
-    if first == 1 and 0 in numbers:
-        raise ConversionError(
-            f'{folder}: an image is numbered 0, but the labels of {subject} start at frame 1. '
-            'Remedy: if the image numbered 0 shows frame 1, pass --first-image 0.')
-    if first == 0 and frames and 0 not in numbers and frames[-1] in numbers:
-        raise ConversionError(
-            f'{folder}: no image is numbered 0 and one is numbered {frames[-1]}, as the last '
-            f'label of {subject}. Remedy: these images start at 1, pass --first-image 1.')
+def check_first_image(subject: Subject, first: int) -> None:
+    """Refuse images that are numbered from 0 when 1 was assumed, and the other way round.
+
+    Raises:
+        ConversionError: If the numbers contradict ``first``; names the folder and the remedy.
+    """
+    for source in subject.sources:
+        if source.kind != 'images':
+            continue
+        numbers = {frame_number(path.name) for path in source.path.iterdir()}
+        if first == 1 and 0 in numbers:
+            raise ConversionError(
+                f'{source.path}: an image is numbered 0, but the labels of {subject.name} start '
+                'at frame 1. Remedy: if the image numbered 0 shows frame 1, pass --first-image 0.')
+        frames = [] if first == 1 or 0 in numbers else read_subject(subject, '').frames
+        if frames and frames[-1] in numbers:
+            raise ConversionError(
+                f'{source.path}: no image is numbered 0 and one is numbered {frames[-1]}, as the '
+                f'last label of {subject.name}. Remedy: these images start at 1, pass '
+                '--first-image 1.')
 
 
 def convert_subject(subject: Subject, out: Path, options: Options, camera: str,
@@ -138,8 +147,6 @@ def convert_subject(subject: Subject, out: Path, options: Options, camera: str,
     name = f'{subject.name}/{camera}'
     labelled = read_subject(subject, name)
     source, skipped = choose_source(subject.sources, options.source, name, len(labelled.frames))
-    if source is not None and source.kind == 'images':
-        _check_first_image(subject.name, labelled.frames, source.path, first_image)
     rows = pair(labelled, source, out, subject.name, camera, options, offset=1 - first_image)
     return rows._replace(skipped=rows.skipped + skipped)
 
@@ -177,9 +184,6 @@ def convert_disfa(release: str, out: str, options: Options = DEFAULTS, workers: 
         raise ConversionError(f'{release}: one folder ActionUnit_Labels expected, found '
                               f'{", ".join(map(str, folders)) or "none"}. Remedy: choose it with '
                               '--labels.')
-    start(out, dict(dataset='disfa', release=str(release.resolve()), labels=labels,
-                    pictures=pictures, camera=camera, first_image=first_image,
-                    **options._asdict()))
     # a file without a camera in its name serves any; pictures of the other camera are never taken
     sources = find_sources(
         Path(pictures) if pictures else release,
@@ -204,6 +208,12 @@ def convert_disfa(release: str, out: str, options: Options = DEFAULTS, workers: 
     for (name,), left in sorted(sources.items()):
         skipped += [Skip(f'{name}/{camera}', UNLABELLED_VIDEO, str(source.path), 0, source.kind)
                     for source in left]
+    if options.source != 'videos':
+        for subject in subjects:
+            check_first_image(subject, first_image)
+    start(out, dict(dataset='disfa', release=str(release.resolve()), labels=labels,
+                    pictures=pictures, camera=camera, first_image=first_image,
+                    **options._asdict()))
     work = partial(convert_subject, out=out, options=options, camera=camera,
                    first_image=first_image)
     return convert_table('disfa', work, subjects, out, release, skipped, workers)

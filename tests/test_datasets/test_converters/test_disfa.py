@@ -51,8 +51,8 @@ def test_images_numbered_from_0_or_from_1(tmp_path, first_image, wrong):
         write_picture(release / f'images/SN001/{frame - 1 + first_image}.jpg', frame)
     with pytest.raises(ConversionError, match=f'pass --first-image {first_image}'):
         convert_disfa(str(release), str(tmp_path / 'out'), first_image=wrong)
-    convert_disfa(str(release), str(tmp_path / 'out2'), first_image=first_image)
-    got = Result(tmp_path / 'out2')
+    convert_disfa(str(release), str(tmp_path / 'out'), first_image=first_image)
+    got = Result(tmp_path / 'out')
     assert [r[2:] for r in got.rows(12)] == [('1', 1.0), ('2', 2.0), ('3', 3.0)]
     assert got.pictured() == [1, 2, 3]
 
