@@ -165,7 +165,8 @@ class Population:
                         noise=rng.uniform(0, 3), seed=int(rng.integers(2**31)))
         session = self.session(frame)
         return Face(self._person(subject, session), dict(zip(self.aus, coded.tolist())),
-                    dict(zip(self.aus, shown.tolist())), pose, self._light(subject, session), camera)
+                    dict(zip(self.aus, shown.tolist())), pose, self._light(subject, session),
+                    camera)
 
     def _light(self, subject: int, session: int) -> Light:
         """The room's light, as in a laboratory the same throughout a session."""
