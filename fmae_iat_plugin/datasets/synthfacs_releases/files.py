@@ -1,0 +1,179 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""Files of an emulated release: whole or absent, kept when the command is run again.
+
+A release is described by its options alone, so the job of one subject can be done by any process
+in any order, and a second run only does what the first left open. ``release.json`` holds the
+options; ``truth.csv`` is written last, so its presence says that the release is complete.
+"""
+
+import io
+import json
+import multiprocessing
+import os
+import shutil
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Callable, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
+
+import cv2
+import numpy as np
+import pandas as pd
+from mmengine.logging import MMLogger
+from PIL import Image
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from fmae_iat_plugin.datasets.annotation import write_annotation
+
+OPTIONS, TRUTH, PARTIAL = 'release.json', 'truth.csv', '.partial'
+CODECS = ('MJPG', 'XVID')
+
+
+class ReleaseFolder:
+    """The folder of a release; paths are relative to it, with forward slashes.
+
+    Args:
+        root: The folder; made if need be.
+    """
+
+    def __init__(self, root: Union[str, Path]) -> None:
+        self.root = Path(root).expanduser()
+
+    def path(self, name: str) -> Path:
+        """Where the file ``name`` is."""
+        return self.root / name
+
+    def has(self, name: str) -> bool:
+        """Whether the file is there, which means that it is whole."""
+        return self.path(name).is_file()
+
+    def _partial(self, name: str) -> Path:
+        folder = self.root / PARTIAL
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f'{os.getpid()}_{name.replace("/", "_")}'
+
+    def _finish(self, partial: Path, name: str) -> None:
+        self.path(name).parent.mkdir(parents=True, exist_ok=True)
+        os.replace(partial, self.path(name))
+
+    def write(self, name: str, data: Union[bytes, str]) -> None:
+        """Write bytes, or text in UTF-8."""
+        partial = self._partial(name)
+        partial.write_bytes(data.encode('utf-8') if isinstance(data, str) else data)
+        self._finish(partial, name)
+
+    def write_video(self, name: str, pictures: Iterable[np.ndarray], size: int, fps: float,
+                    codec: str) -> None:
+        """Write RGB pictures, uint8 ``[size, size, 3]``, as an ``.avi``.
+
+        Raises:
+            OSError: If OpenCV cannot write this codec here.
+        """
+        partial = self._partial(name)
+        writer = cv2.VideoWriter(str(partial), cv2.VideoWriter_fourcc(*codec), fps, (size, size))
+        if not writer.isOpened():
+            raise OSError(f'OpenCV cannot write {codec} video to {partial}. Remedy: another codec '
+                          f'({", ".join(CODECS)}), or images instead of videos.')
+        try:
+            for picture in pictures:
+                writer.write(np.ascontiguousarray(picture[..., ::-1]))
+        finally:
+            writer.release()
+        self._finish(partial, name)
+
+    def claim(self, options: dict) -> bool:
+        """Record the options of the release.
+
+        Returns:
+            bool: Whether it is complete already.
+
+        Raises:
+            ValueError: If the folder holds a release with other options.
+        """
+        stored, options = self.path(OPTIONS), json.loads(json.dumps(options))
+        if stored.is_file() and json.loads(stored.read_text(encoding='utf-8')) != options:
+            raise ValueError(f'{self.root} holds a release with other options ({stored}). Remedy: '
+                             'another folder, or remove this one.')
+        if self.has(TRUTH):
+            MMLogger.get_current_instance().info('%s is complete already', self.root)
+            return True
+        if not stored.is_file():
+            self.write(OPTIONS, json.dumps(options, indent=1) + '\n')
+        return False
+
+    def finish(self, rows: Sequence[dict], aus: Sequence[int], labels: np.ndarray,
+               name: str = TRUTH) -> Path:
+        """Write the truth: ``rows`` with ``image`` and ``subject``, labels ``[N, A]``."""
+        frame = pd.DataFrame(list(rows))
+        write_annotation(self.path(name), frame, aus, np.asarray(labels, np.float64))
+        if name == TRUTH:
+            shutil.rmtree(self.root / PARTIAL, ignore_errors=True)
+        return self.path(name)
+
+    def write_table(self, name: str, rows: Sequence[dict], columns: Sequence[str]) -> None:
+        """Write a CSV of its own kind."""
+        self.write(name, pd.DataFrame(list(rows), columns=list(columns)).to_csv(index=False))
+
+
+def encode(picture: np.ndarray, kind: str = 'JPEG', **options) -> bytes:
+    """An RGB or grey array as the bytes of an image file, by Pillow.
+
+    Args:
+        picture: uint8 ``[H, W, 3]`` or ``[H, W]``.
+        kind: A format that Pillow writes.
+        **options: Of ``PIL.Image.Image.save``; JPEG has quality 92 by default.
+    """
+    buffer = io.BytesIO()
+    if kind == 'JPEG':
+        options.setdefault('quality', 92)
+    Image.fromarray(picture).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, which a container may have cut down."""
+    if hasattr(os, 'sched_getaffinity'):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _results(work: Callable, jobs: List[tuple], workers: int) -> Iterator[Tuple[int, object]]:
+    if workers == 1:
+        yield from ((k, work(*job)) for k, job in enumerate(jobs))
+        return
+    fork = 'fork' in multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context('fork' if fork else 'spawn')
+    with ProcessPoolExecutor(workers, context, initializer=cv2.setNumThreads,
+                             initargs=(0,)) as pool:  # one process a core
+        futures = {pool.submit(work, *job): k for k, job in enumerate(jobs)}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def run(title: str, work: Callable, jobs: Sequence[tuple], workers: Optional[int]) -> list:
+    """``[work(*job) for job in jobs]`` in several processes, with a progress bar.
+
+    Args:
+        title: What the bar counts.
+        work: A function at module level.
+        jobs: Its arguments, one tuple a job.
+        workers: Processes; None for the cores this process may use.
+
+    Raises:
+        ValueError: If ``workers`` is below 1.
+    """
+    if workers is not None and workers < 1:
+        raise ValueError(f'workers must be at least 1, not {workers!r}')
+    jobs = list(jobs)
+    workers = min(workers or usable_cores(), max(len(jobs), 1))
+    results: list = [None] * len(jobs)
+    columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(),
+               TimeRemainingColumn())
+    with Progress(*columns) as progress:
+        task = progress.add_task(title, total=len(jobs))
+        for k, result in _results(work, jobs, workers):
+            results[k] = result
+            progress.advance(task)
+    return results

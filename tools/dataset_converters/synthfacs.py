@@ -1,0 +1,77 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""Write a raw release in the layout of a licensed data set, with rendered faces.
+
+    python tools/dataset_converters/synthfacs.py bp4d data/synth_bp4d --subjects 6 --frames 60
+    python tools/dataset_converters/synthfacs.py disfa data/synth_disfa --labels LABELS.csv.gz
+
+Every release holds truth.csv, the annotation table that a converter must make of it, and lists
+its irregularities in left_out.csv (face9m: manifest.csv). A killed run continues when it is
+started again. `synthfacs.py FORMAT --help` shows the options of a format.
+"""
+
+import argparse
+import os
+
+for _name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
+    os.environ.setdefault(_name, '1')  # one process a core
+
+from fmae_iat_plugin.datasets import synthfacs_releases as releases  # noqa: E402
+from fmae_iat_plugin.datasets.synthfacs_releases import (  # noqa: E402
+    acting,
+    affectnet,
+    bp4d,
+    bp4dplus,
+    files,
+)
+
+WRITERS = dict(bp4d=releases.write_bp4d, bp4dplus=releases.write_bp4dplus,
+               disfa=releases.write_disfa, rafdb=releases.write_rafdb,
+               affectnet=releases.write_affectnet, face9m=releases.write_face9m)
+
+
+def parse_args(argv=None) -> argparse.Namespace:
+    """The command line; options that are not given are left to the writer's defaults."""
+    parser = argparse.ArgumentParser(description=__doc__, argument_default=argparse.SUPPRESS,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    formats = parser.add_subparsers(dest='format', required=True, metavar='FORMAT',
+                                    help=', '.join(WRITERS))
+    for name in WRITERS:
+        sub = formats.add_parser(name, argument_default=argparse.SUPPRESS,
+                                 help=f'layout of {name}')
+        sub.add_argument('out', help='folder of the release')
+        sub.add_argument('--subjects', type=int, help='people')
+        sub.add_argument('--frames', type=int,
+                         help='labelled frames a recording, or images a person')
+        sub.add_argument('--size', type=int, help='side of the pictures, 224 by default')
+        sub.add_argument('--seed', type=int, help='0 by default')
+        sub.add_argument('--workers', type=int, help='processes; the cores by default')
+        if name in ('bp4d', 'bp4dplus', 'disfa'):
+            sub.add_argument('--labels', nargs='+', metavar='TABLE',
+                             help='real label sequences: CSV with image path and AU columns '
+                             '(with --frames 0: all their frames)')
+            sub.add_argument('--codec', choices=files.CODECS, help='of videos')
+            sub.add_argument('--framing', choices=acting.FRAMINGS,
+                             help='portrait (default) is to be cropped, crop is a face box')
+        if name in ('bp4d', 'bp4dplus'):
+            module = bp4d if name == 'bp4d' else bp4dplus
+            sub.add_argument('--tasks', nargs='+', choices=module.TASKS, metavar='TASK')
+            sub.add_argument('--headers', choices=module.HEADERS)
+            sub.add_argument('--frames-as', choices=('images', 'videos'))
+            sub.add_argument('--first-frame', type=int, choices=(0, 1),
+                             help="frame number of a video's first picture, 1 by default")
+        if name == 'bp4d':
+            sub.add_argument('--video-names', choices=('release', 'authors'))
+        if name == 'affectnet':
+            sub.add_argument('--layout', choices=affectnet.LAYOUTS)
+    return parser.parse_args(argv)
+
+
+def main(argv=None) -> None:
+    """Write the release that the command line asks for."""
+    options = vars(parse_args(argv))
+    truth = WRITERS[options.pop('format')](**options)
+    print(f'complete: {truth}')
+
+
+if __name__ == '__main__':
+    main()
