@@ -1,12 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Random expressions and views, and subjects whose identity predicts their action units.
-
-Every draw comes from a generator the caller seeds. ``shortcut`` is the controlled confound of the
-data set: at 0 every subject has the same base rates, at 1 each subject shows an action unit
-either almost always or almost never.
-"""
-from dataclasses import dataclass
-
+"""Random expressions, head poses, lights and cameras; the caller seeds the generator."""
 import numpy as np
 
 from .muscles import AUS
@@ -73,48 +66,3 @@ def sample_view(rng, spread=1.0):
                     blur=abs(near(0, .6)), noise=abs(near(0, 3.0)),
                     seed=int(rng.integers(2 ** 31)))
     return pose, light, camera
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A person who takes part in a recording.
-
-    Attributes:
-        identity (int): Seed of the face.
-        rates (dict): AU number -> how often this subject shows it.
-        resting (dict): AU number -> intensity below 1 that is always there (resting face).
-    """
-
-    identity: int
-    rates: dict
-    resting: dict
-
-
-def sample_subject(seed, shortcut=0.0, base_rate=.25):
-    """A subject with base rates of their own.
-
-    Args:
-        seed (int): Seed of face and rates.
-        shortcut (float): How far identity predicts the units: a subject's rate is
-            ``(1 - shortcut) * base_rate + shortcut * own`` where ``own`` is .97 or .03, the first
-            with probability ``base_rate``, so that the mean rate stays. 0 to 1.
-        base_rate (float): Mean rate of every unit, 0 to 1.
-
-    Returns:
-        Subject
-
-    Raises:
-        ValueError: If ``shortcut`` or ``base_rate`` lies outside [0, 1].
-    """
-    for name, value in (('shortcut', shortcut), ('base_rate', base_rate)):
-        if not 0 <= value <= 1:
-            raise ValueError(f'{name} must lie in [0, 1], not {value!r}')
-    rng = np.random.default_rng([int(seed), 21])
-    draw, rest = rng.random(len(AUS)), rng.random(len(AUS))
-    rates, resting = {}, {}
-    for au, d, r in zip(AUS, draw, rest):
-        own = .97 if d < base_rate else .03
-        rates[au] = float((1 - shortcut) * base_rate + shortcut * own)
-        if r < .2:
-            resting[au] = float(np.round(4 * r, 3))
-    return Subject(int(seed), rates, resting)
