@@ -6,9 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image
 
 import fmae_iat_plugin  # noqa: F401  registers the components
+
+settings.register_profile('fixed', derandomize=True)  # the same examples in every run
+settings.load_profile('fixed')
 
 REPO = Path(__file__).resolve().parents[1]
 

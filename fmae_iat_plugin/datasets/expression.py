@@ -250,7 +250,8 @@ class AffectNet(_ExpressionDataset):
         try:
             value = np.load(file, allow_pickle=False).item()  # often a string: '3'
             code = int(value)
-        except (ValueError, EOFError, TypeError) as error:
+        except (ValueError, EOFError, TypeError,
+                SystemError) as error:  # the last: a string with a code point beyond Unicode
             raise ValueError(f'{file}: no expression label ({error}); expected one of 0..10; '
                              'restore the file or delete it with its image') from error
         if not 0 <= code <= 10 or code != float(value):

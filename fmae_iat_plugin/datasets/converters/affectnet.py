@@ -48,6 +48,7 @@ def read_code(path: Path) -> int:
         if number not in range(11):
             raise ValueError(f'{text!r:.40} is not one of 0..10')
     except (ValueError, EOFError, OSError, TypeError, SyntaxError, MemoryError, OverflowError,
+            SystemError,  # NumPy, of a string with a code point beyond Unicode
             tokenize.TokenError, zipfile.BadZipFile) as error:
         raise ConversionError(f'{path}: no expression label: {error}. Remedy: restore the '
                               'file.') from error

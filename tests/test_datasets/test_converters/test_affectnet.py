@@ -5,7 +5,7 @@ import csv
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from small_releases import write_picture
 
@@ -68,6 +68,7 @@ def test_no_release(tmp_path):
           suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=st.sampled_from([3, '3', 10, 11, -1, '4.0', 2.5, 'x', [1, 2], '٣']),
        edits=st.lists(st.tuples(st.integers(0, 140), st.binary(max_size=2)), max_size=2))
+@example(value='3', edits=[(129, b'\x00\x11')])  # no code point of Unicode
 def test_label_files_of_any_bytes(tmp_path, value, edits):
     path = tmp_path / 'a_exp.npy'
     np.save(path, np.array(value))
