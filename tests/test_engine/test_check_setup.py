@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.runner import BaseLoop
 from mmpretrain.registry import HOOKS, MODELS
 
 ARCH = dict(embed_dims=8, num_layers=1, num_heads=1, feedforward_channels=8)
@@ -20,11 +21,22 @@ def model(classes=2, subjects=3, layers=1):
         head=dict(type='AUHead', in_channels=8, num_classes=classes), adversary=adversary))
 
 
+class Loop(BaseLoop):
+    """What MMEngine has built once training began; before that, and in a test, it is a dict."""
+
+    def __init__(self):
+        pass
+
+    def run(self):
+        pass
+
+
 def runner(model, aus=(1, 2), subjects=('A', 'B', 'C'), sampled=1, updated=1, training=True):
     loader = SimpleNamespace(
         dataset=SimpleNamespace(metainfo=dict(aus=aus, subjects=subjects)),
         batch_sampler=SimpleNamespace(accumulative_counts=sampled))
-    return SimpleNamespace(model=model, train_dataloader=loader if training else None,
+    loop = dict(train_loop=Loop(), train_dataloader=loader) if training else dict(train_loop={})
+    return SimpleNamespace(model=model, _train_loop=loop.pop('train_loop'), **loop,
                            optim_wrapper=SimpleNamespace(_accumulative_counts=updated))
 
 
