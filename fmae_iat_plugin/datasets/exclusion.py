@@ -12,7 +12,9 @@ from typing import Dict, Iterator, List, Sequence, Tuple, Union
 
 from mmengine.logging import MMLogger
 
-_NOT_A_LIST = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.gif', '.pgm', '.ppm', '.tar')
+from .transforms import IMAGE_SUFFIXES
+
+_NOT_A_LIST = (*IMAGE_SUFFIXES, '.tar')
 
 
 class Exclusion:

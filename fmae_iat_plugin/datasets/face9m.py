@@ -16,9 +16,7 @@ from mmpretrain.registry import DATASETS
 
 from .exclusion import Exclusion
 from .shards import expand_shards, index_tar
-from .transforms import UnreadableImageError
-
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.gif', '.pgm', '.ppm')
+from .transforms import IMAGE_SUFFIXES, UnreadableImageError
 
 
 @DATASETS.register_module()

@@ -4,7 +4,6 @@
 import io
 import os
 import tarfile
-from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
@@ -18,7 +17,6 @@ from PIL import Image
 import fmae_iat_plugin.datasets.face9m  # noqa: F401
 from fmae_iat_plugin.datasets.transforms import UnreadableImageError
 
-REAL = Path(os.environ.get('FMAE_REAL_DATA', Path(__file__).parents[3] / 'shared/data'))
 PIPELINE = [dict(type='LoadFace'), dict(type='PackInputs')]
 NAMES = ['a.png', 'x/b.pgm', 'x/c.gif', 'x/d.bmp', 'y/z/e.PNG', 'y/z/f.webp', 'y/z/g.jpg']
 
@@ -265,10 +263,9 @@ def test_loader_of_the_runner(tmp_path, workers):
     assert skip.read_text().count('d.bmp') == 1
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason=f'no real data in {REAL}')
-def test_real_faces():
+def test_real_faces(real_data):
     """GIF of Yale, PGM of ORL: all of them decode, and the labelled subjects can be left out."""
-    root = REAL / 'faces'
+    root = real_data / 'faces'
     dataset = build(str(root), test_mode=True)
     assert len(dataset) == len(list(root.rglob('*.gif'))) + len(list(root.rglob('*.pgm'))) == 564
     for i in range(0, 564, 40):

@@ -2,10 +2,8 @@
 """The recipe's transforms against torchvision and timm, pixel for pixel."""
 
 import io
-import os
 import random
 import tarfile
-from pathlib import Path
 from unittest.mock import patch
 
 import mmcv
@@ -23,8 +21,6 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as tvf
 
 from fmae_iat_plugin.datasets.transforms import IMAGENET_MEAN, UnreadableImageError, decode_image
-
-REAL = Path(os.environ.get('FMAE_REAL_DATA', Path(__file__).parents[3] / 'shared/data'))
 
 
 def rgb_image(width=90, height=70, seed=0):
@@ -278,10 +274,9 @@ def test_load_face_names_what_it_cannot_read(tmp_path):
         load(dict(img_path='x', tar_path=str(tmp_path / 'text.jpg'), offset=5, size=100))
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason=f'no real data in {REAL}')
-def test_load_face_reads_the_real_faces():
+def test_load_face_reads_the_real_faces(real_data):
     """GIF, PGM and JPEG as Pillow's own loader shows them."""
-    files = [sorted(REAL.glob(p))[0] for p in ('faces/yale/*.gif', 'faces/orl/*/*.pgm',
+    files = [sorted(real_data.glob(p))[0] for p in ('faces/yale/*.gif', 'faces/orl/*/*.pgm',
                                                'media/*.jpg')]
     for file in files:
         got = build(type='LoadFace')(dict(img_path=str(file)))['img']
