@@ -6,6 +6,7 @@ group for machines without a GPU.
 """
 
 import argparse
+import gc
 import runpy
 import sys
 from pathlib import Path
@@ -63,4 +64,7 @@ def run_mmpretrain_tool(name: str) -> None:
     created = init_cpu_process_group(known.launcher)
     runpy.run_path(str(mmpretrain_tool(name)), run_name='__main__')
     if created:
+        # The runner and its DDP model refer to each other and to the group: only the collector
+        # ends gloo's threads, and one that outlives the interpreter's end aborts the process.
         dist.destroy_process_group()
+        gc.collect()
