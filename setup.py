@@ -15,8 +15,10 @@ def requirements(name: str) -> list:
     return [line for line in (line.split('#')[0].strip() for line in lines) if line]
 
 
-extras = {name: requirements(name) for name in ('stack', 'analysis', 'tests')}
-extras['all'] = sorted({line for lines in extras.values() for line in lines})
+extras = {name: requirements(name)
+          for name in ('stack', 'analysis', 'face', 'mmdet', 'ray', 'tests')}
+extras['all'] = sorted({line for name, lines in extras.items() if name != 'mmdet'  # needs a build
+                        for line in lines})
 
 setup(
     name='fmae_iat_plugin',
