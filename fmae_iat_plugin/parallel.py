@@ -34,6 +34,10 @@ class Workers(NamedTuple):
     address: Optional[str] = None
 
 
+#: a number, or the whole choice
+Processes = Union[int, Workers]
+
+
 def usable_cores() -> int:
     """Cores this process may use, which a container may have cut down."""
     if hasattr(os, 'sched_getaffinity'):
@@ -41,7 +45,7 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def run_parallel(work: Callable, units: Sequence, workers: Union[int, Workers] = 1,
+def run_parallel(work: Callable, units: Sequence, workers: Processes = 1,
                  title: str = 'Working', backend: str = 'loky',
                  address: Optional[str] = None) -> list:
     """``[work(unit) for unit in units]`` over processes, with a bar and the time left.
@@ -162,8 +166,8 @@ def add_parallel_arguments(parser: argparse.ArgumentParser, workers: int = 1) ->
                        f'{workers or "all"})')
     group.add_argument('--backend', choices=BACKENDS, default='loky',
                        help='ray: over the machines of a cluster that share a file system')
-    group.add_argument('--address', help='of the Ray cluster, such as auto or HOST:6379; default: '
-                       'RAY_ADDRESS, or a Ray started here')
+    group.add_argument('--address', default=None, help='of the Ray cluster, such as auto or '
+                       'HOST:6379; default: RAY_ADDRESS, or a Ray started here')
 
 
 def parallel_arguments(args: argparse.Namespace) -> Workers:

@@ -2,9 +2,8 @@
 """SynthFACS as a data set: rendered while it is read, or written to disk once."""
 
 import json
-import multiprocessing
 import os
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 from typing import Optional, Union
 
@@ -12,7 +11,8 @@ import cv2
 import numpy as np
 from mmengine.logging import MMLogger
 from mmpretrain.registry import DATASETS
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from fmae_iat_plugin.parallel import Processes, run_parallel
 
 from .action_unit import ActionUnitDataset
 from .annotation import AnnotationTable, write_annotation
@@ -99,13 +99,6 @@ def read_population(folder: Union[str, Path]) -> Population:
     return Population(**json.loads(path.read_text(encoding='utf-8'))['population'])
 
 
-def usable_cores() -> int:
-    """Cores this process may use, which a container may have cut down."""
-    if hasattr(os, 'sched_getaffinity'):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _replace(path: Path, data: bytes) -> None:
     """Write a file that is either whole or not there."""
     partial = path.with_name(f'.{path.name}.{os.getpid()}')
@@ -113,7 +106,7 @@ def _replace(path: Path, data: bytes) -> None:
     os.replace(partial, path)
 
 
-def _write_subject(out: Path, population: Population, subject: int, size: int) -> int:
+def _write_subject(out: Path, population: Population, size: int, subject: int) -> int:
     """Render the frames of one subject that are not there yet; returns how many."""
     cv2.setNumThreads(0)  # one process a core
     rendered = 0
@@ -134,7 +127,7 @@ def write_synthfacs(out: Union[str, Path],
                     size: int = 224,
                     shortcut: float = 0.0,
                     seed: int = 0,
-                    workers: Optional[int] = None,
+                    workers: Processes = 0,
                     **population) -> Path:
     """Render a population to disk: images, ``annotations.csv`` with intensities, parameters.
 
@@ -145,7 +138,8 @@ def write_synthfacs(out: Union[str, Path],
         out: Folder; made if need be.
         subjects, frames, shortcut, seed, **population: See :class:`Population`.
         size: Side of the images in pixels.
-        workers: Processes. Defaults to the cores this process may use.
+        workers: Number of processes, or :class:`~fmae_iat_plugin.parallel.Workers`; 0 = the cores
+            this process may use.
 
     Returns:
         Path: The annotation table.
@@ -166,17 +160,8 @@ def write_synthfacs(out: Union[str, Path],
         return out / TABLE
     out.mkdir(parents=True, exist_ok=True)
     _replace(stored, json.dumps(wanted, indent=1).encode())
-    workers = workers or usable_cores()
-    fork = 'fork' in multiprocessing.get_all_start_methods()
-    columns = (TextColumn('Rendering faces of subjects'), BarColumn(), MofNCompleteColumn(),
-               TimeRemainingColumn())
-    with Progress(*columns) as progress, ProcessPoolExecutor(
-            workers, multiprocessing.get_context('fork' if fork else 'spawn')) as pool:
-        task = progress.add_task('', total=subjects)
-        jobs = [pool.submit(_write_subject, out, people, k, size) for k in range(subjects)]
-        for job in as_completed(jobs):
-            job.result()
-            progress.advance(task)
+    run_parallel(partial(_write_subject, out, people, size), range(subjects), workers,
+                 'Rendering faces of subjects')
     table = people.table()
     write_annotation(out / TABLE, table.frame, table.aus, table.labels)
     return out / TABLE

@@ -2,6 +2,7 @@
 """Convert a release of AffectNet to an image,expression,split table; training needs none."""
 
 from fmae_iat_plugin.datasets.converters import command, convert_affectnet
+from fmae_iat_plugin.parallel import parallel_arguments
 
 
 def main():
@@ -11,7 +12,7 @@ def main():
     args = parser.parse_args()
     command.finish(
         lambda: convert_affectnet(args.release, args.out, args.layout, args.num_classes,
-                                  args.place, args.workers), args.out)
+                                  args.place, parallel_arguments(args)), args.out)
 
 
 if __name__ == '__main__':

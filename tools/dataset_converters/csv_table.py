@@ -2,6 +2,7 @@
 """Convert any CSV with a row a face (a file, or a folder of files) to the annotation table."""
 
 from fmae_iat_plugin.datasets.converters import Mapping, command, convert_csv_table
+from fmae_iat_plugin.parallel import parallel_arguments
 
 
 def main():
@@ -26,7 +27,7 @@ def main():
     mapping = Mapping(**{**given, 'missing': tuple(args.missing), 'keep': tuple(args.keep)})
     command.finish(
         lambda: convert_csv_table(args.release, args.out, mapping, args.glob, args.images,
-                                  args.place, args.workers, args.reference), args.out)
+                                  args.place, parallel_arguments(args), args.reference), args.out)
 
 
 if __name__ == '__main__':

@@ -8,6 +8,7 @@
 from pathlib import Path
 
 from fmae_iat_plugin.datasets.converters import command, json_to_table, table_to_json
+from fmae_iat_plugin.parallel import parallel_arguments
 
 
 def main():
@@ -35,7 +36,7 @@ def main():
     else:
         command.finish(
             lambda: json_to_table(args.release, args.out, args.dataset, args.aus, args.images,
-                                  args.place, args.workers), args.out)
+                                  args.place, parallel_arguments(args)), args.out)
 
 
 if __name__ == '__main__':

@@ -23,6 +23,7 @@ from fmae_iat_plugin.datasets.synthfacs_releases import (  # noqa: E402
     bp4dplus,
     files,
 )
+from fmae_iat_plugin.parallel import add_parallel_arguments, parallel_arguments  # noqa: E402
 
 WRITERS = dict(bp4d=releases.write_bp4d, bp4dplus=releases.write_bp4dplus,
                disfa=releases.write_disfa, rafdb=releases.write_rafdb,
@@ -44,7 +45,7 @@ def parse_args(argv=None) -> argparse.Namespace:
                          help='labelled frames a recording, or images a person')
         sub.add_argument('--size', type=int, help='side of the pictures, 224 by default')
         sub.add_argument('--seed', type=int, help='0 by default')
-        sub.add_argument('--workers', type=int, help='processes; the cores by default')
+        add_parallel_arguments(sub, workers=0)
         if name in ('bp4d', 'bp4dplus', 'disfa'):
             sub.add_argument('--labels', nargs='+', metavar='TABLE',
                              help='real label sequences: CSV with image path and AU columns '
@@ -63,7 +64,10 @@ def parse_args(argv=None) -> argparse.Namespace:
             sub.add_argument('--video-names', choices=('release', 'authors'))
         if name == 'affectnet':
             sub.add_argument('--layout', choices=affectnet.LAYOUTS)
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    args.workers = parallel_arguments(args)
+    del args.backend, args.address
+    return args
 
 
 def main(argv=None) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 
 from fmae_iat_plugin.datasets.expression import AffectNet
 from fmae_iat_plugin.datasets.skipped import Skip
+from fmae_iat_plugin.parallel import Processes
 
 from .expressions import Face, write_expressions
 from .files import IMAGE_SUFFIXES
@@ -105,7 +106,7 @@ def _split_folder(release: Path, split: str, layout: str) -> Optional[Tuple[str,
 
 
 def convert_affectnet(release: str, out: str, layout: str = 'auto', num_classes: int = 8,
-                      place: str = 'link', workers: int = 1) -> dict:
+                      place: str = 'link', workers: Processes = 1) -> dict:
     """Convert a release of AffectNet.
 
     Args:
@@ -114,7 +115,7 @@ def convert_affectnet(release: str, out: str, layout: str = 'auto', num_classes:
         layout: ``'annotations'``, ``'folders'``, or ``'auto'`` (the annotations if both exist).
         num_classes: 8, or 7 without contempt.
         place: ``'link'``, ``'copy'`` or ``'symlink'``.
-        workers: Processes.
+        workers: Number of processes, or :class:`~fmae_iat_plugin.parallel.Workers`.
 
     Returns:
         dict: The summary.

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import List, Optional
 
 from fmae_iat_plugin.action_units import ACTION_UNITS
+from fmae_iat_plugin.parallel import Processes
 
 from .occurrence import Columns
 from .records import DEFAULTS, ConversionError, Options
@@ -73,7 +74,7 @@ def video_task(suffix: str) -> Optional[str]:
     return VIDEO_TASKS.get(suffix)
 
 
-def convert_bp4d(release: str, out: str, options: Options = DEFAULTS, workers: int = 1,
+def convert_bp4d(release: str, out: str, options: Options = DEFAULTS, workers: Processes = 1,
                  labels: Optional[str] = None, pictures: Optional[str] = None) -> dict:
     """Convert a release of BP4D.
 
@@ -81,7 +82,7 @@ def convert_bp4d(release: str, out: str, options: Options = DEFAULTS, workers: i
         release: Folder of the release.
         out: Folder for ``annotation.csv``, ``images``, ``skipped.csv``, ``summary.md``/``.json``.
         options: How images are placed and frames extracted.
-        workers: Processes.
+        workers: Number of processes, or :class:`~fmae_iat_plugin.parallel.Workers`.
         labels: Folder of the ``F001_T1.csv``, if it is not found.
         pictures: Folder below which image folders or videos are looked for; default the release.
 

@@ -16,6 +16,8 @@ import re
 from pathlib import Path
 from typing import List, Optional
 
+from fmae_iat_plugin.parallel import Processes
+
 from .bp4d import named_columns
 from .occurrence import Columns, parse_code
 from .records import DEFAULTS, ConversionError, Options
@@ -51,7 +53,7 @@ def video_task(suffix: str) -> Optional[str]:
     return suffix.upper() if re.fullmatch(r'[Tt](?:[1-9]|10)', suffix) else None
 
 
-def convert_bp4dplus(release: str, out: str, options: Options = DEFAULTS, workers: int = 1,
+def convert_bp4dplus(release: str, out: str, options: Options = DEFAULTS, workers: Processes = 1,
                      labels: Optional[str] = None, pictures: Optional[str] = None) -> dict:
     """Convert a release of BP4D+; arguments, result and errors as those of ``convert_bp4d``."""
     return convert_tasks('bp4dplus', release, out, options, workers, labels, pictures,

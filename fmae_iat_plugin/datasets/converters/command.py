@@ -5,11 +5,13 @@ import argparse
 import sys
 from typing import Callable
 
+from fmae_iat_plugin.parallel import ParallelError, add_parallel_arguments, parallel_arguments
+
 from .records import ConversionError, Options
 
 
 def make_parser(description: str, release: bool = True) -> argparse.ArgumentParser:
-    """A parser with RELEASE, OUT, ``--place`` and ``--workers``."""
+    """A parser with RELEASE, OUT, ``--place`` and what chooses the processes."""
     parser = argparse.ArgumentParser(description=description.partition('\n')[0])
     if release:
         parser.add_argument('release', metavar='RELEASE', help='folder of the release')
@@ -17,7 +19,7 @@ def make_parser(description: str, release: bool = True) -> argparse.ArgumentPars
     parser.add_argument('--place', choices=('link', 'copy', 'symlink'), default='link',
                         help='how images of the release get into OUT/images: hard link (a copy '
                         'across file systems), copy, or symbolic link')
-    parser.add_argument('--workers', type=int, default=1, metavar='N', help='processes')
+    add_parallel_arguments(parser)
     return parser
 
 
@@ -40,14 +42,15 @@ def add_sequence_arguments(parser: argparse.ArgumentParser) -> None:
 def sequence_arguments(args: argparse.Namespace) -> dict:
     """Keyword arguments of a ``convert_...`` function for such a release."""
     options = Options(**{name: getattr(args, name) for name in Options._fields})
-    return dict(options=options, workers=args.workers, labels=args.labels, pictures=args.pictures)
+    return dict(options=options, workers=parallel_arguments(args), labels=args.labels,
+                pictures=args.pictures)
 
 
 def finish(convert: Callable[[], dict], out: str) -> None:
-    """Convert, say where the result is; an error of the release ends with its message and 1."""
+    """Convert, say where the result is; an error ends with its message and exit code 1."""
     try:
         summary = convert()
-    except ConversionError as error:
+    except (ConversionError, ParallelError) as error:
         sys.exit(f'error: {error}')
     number = summary.get('frames', summary.get('images', summary.get('written')))
     sys.stdout.write(f'{number} faces in {out}; see summary.md or summary.json, skipped.csv\n')

@@ -18,6 +18,7 @@ import numpy as np
 
 from fmae_iat_plugin.action_units import ACTION_UNITS, au_name
 from fmae_iat_plugin.datasets.skipped import Skip
+from fmae_iat_plugin.parallel import Processes
 
 from .files import IMAGE_SUFFIXES
 from .pairing import place_rows
@@ -225,7 +226,7 @@ def convert_file(path: Path, mapping: Mapping, out: Path, images: Optional[Path]
 
 def convert_csv_table(release: str, out: str, mapping: Mapping = DEFAULT_MAPPING,
                       glob: str = '*.csv*', images: Optional[str] = None,
-                      place: str = 'link', workers: int = 1,
+                      place: str = 'link', workers: Processes = 1,
                       reference: Optional[str] = None) -> dict:
     """Convert foreign tables.
 
@@ -237,7 +238,7 @@ def convert_csv_table(release: str, out: str, mapping: Mapping = DEFAULT_MAPPING
         images: Folder of the images; they are placed in ``out/images`` and images without a row
             are listed. None: the paths are not looked at, set ``data_prefix`` to their folder.
         place: ``'link'``, ``'copy'`` or ``'symlink'``.
-        workers: Processes, over files.
+        workers: Number of processes, or :class:`~fmae_iat_plugin.parallel.Workers`, over files.
         reference: ``'bp4d'``, ``'bp4dplus'`` or ``'disfa'`` to compare prevalence and folds.
 
     Returns:

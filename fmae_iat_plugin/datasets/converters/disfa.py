@@ -20,6 +20,7 @@ import numpy as np
 
 from fmae_iat_plugin.action_units import ACTION_UNITS
 from fmae_iat_plugin.datasets.skipped import Skip
+from fmae_iat_plugin.parallel import Processes
 
 from .files import frame_number, read_lines
 from .pairing import pair
@@ -159,7 +160,7 @@ def _key(parts: tuple, camera: str, pattern: str) -> Optional[tuple]:
     return (found.group(1).upper(),)
 
 
-def convert_disfa(release: str, out: str, options: Options = DEFAULTS, workers: int = 1,
+def convert_disfa(release: str, out: str, options: Options = DEFAULTS, workers: Processes = 1,
                   labels: Optional[str] = None, pictures: Optional[str] = None,
                   camera: str = 'right', first_image: int = 1) -> dict:
     """Convert a release of DISFA.

@@ -14,9 +14,10 @@ import pandas as pd
 from mmengine.logging import MMLogger
 
 from fmae_iat_plugin.datasets.skipped import Skip, report_skipped
+from fmae_iat_plugin.parallel import Processes, run_parallel
 
 from .files import place_image, write_whole
-from .pipeline import natural, run, sort_skips
+from .pipeline import natural, sort_skips
 from .records import ConversionError
 from .summary import summarize_expressions, write_summary
 
@@ -39,7 +40,7 @@ def _place(faces: Sequence[Face], out: Path, how: str) -> None:
 
 def write_expressions(dataset: str, release: Path, out: Path, faces: List[Face],
                       skipped: Sequence[Skip], classes: Sequence[str], expected: Dict[str, int],
-                      place: str, workers: int) -> dict:
+                      place: str, workers: Processes) -> dict:
     """Place the images and write ``annotation.csv``, ``skipped.csv`` and the summary.
 
     Returns:
@@ -55,7 +56,7 @@ def write_expressions(dataset: str, release: Path, out: Path, faces: List[Face],
                               f'{out / "skipped.csv"}, which says why).')
     faces = sorted(faces, key=lambda face: natural(face.image))
     chunks = [faces[i:i + _CHUNK] for i in range(0, len(faces), _CHUNK)]
-    run(partial(_place, out=out, how=place), chunks, workers, f'Converting {dataset}')
+    run_parallel(partial(_place, out=out, how=place), chunks, workers, f'Converting {dataset}')
     table = pd.DataFrame([face[1:] for face in faces], columns=['image', 'expression', 'split'])
     text = io.StringIO()
     table.to_csv(text, index=False)

@@ -12,7 +12,7 @@ from fmae_iat_plugin.datasets.skipped import Skip
 from .records import BAD_IMAGE_NAME, DUPLICATE_IMAGE, EMPTY_IMAGE, ConversionError
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff')
-_PARTIAL = re.compile(r'\..+\.[0-9]+\.part|skipped\.csv\.[0-9]+\.tmp')
+_PARTIAL = re.compile(r'\..+\.[0-9]+\.part|skipped(_faces)?\.csv\.[0-9]+\.tmp')
 
 
 def _partial(path: Path) -> Path:

@@ -20,6 +20,7 @@ from fmae_iat_plugin.action_units import au_name, parse_au
 from fmae_iat_plugin.datasets.annotation import AnnotationTable, read_annotation
 from fmae_iat_plugin.datasets.protocol import load_protocol
 from fmae_iat_plugin.datasets.skipped import Skip, report_skipped
+from fmae_iat_plugin.parallel import Processes
 
 from .files import place_image, read_lines, write_whole
 from .pairing import place_rows
@@ -112,7 +113,8 @@ def convert_list(path: Path, dataset: str, aus: Sequence[int], out: Path, images
 
 
 def json_to_table(release: Sequence[str], out: str, dataset: str, aus=None,
-                  images: Optional[str] = None, place: str = 'link', workers: int = 1) -> dict:
+                  images: Optional[str] = None, place: str = 'link',
+                  workers: Processes = 1) -> dict:
     """Convert the authors' lists.
 
     Args:
@@ -122,7 +124,7 @@ def json_to_table(release: Sequence[str], out: str, dataset: str, aus=None,
         aus: The AUs of the lists; default the data set's.
         images: Folder of the images, placed in ``out/images``; None = paths are not looked at.
         place: ``'link'``, ``'copy'`` or ``'symlink'``.
-        workers: Processes, over files.
+        workers: Number of processes, or :class:`~fmae_iat_plugin.parallel.Workers`, over files.
 
     Returns:
         dict: The summary.

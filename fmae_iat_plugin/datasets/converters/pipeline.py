@@ -13,13 +13,12 @@ from typing import Callable, List, Optional, Sequence
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
 from mmengine.logging import MMLogger
-from rich.progress import track
 
 from fmae_iat_plugin.datasets.annotation import write_annotation
 from fmae_iat_plugin.datasets.protocol import load_protocol
 from fmae_iat_plugin.datasets.skipped import Skip, report_skipped
+from fmae_iat_plugin.parallel import Processes, run_parallel
 
 from .files import remove_partial, write_whole
 from .records import CONTRADICTION, DUPLICATE_FRAME, ConversionError, Converted
@@ -47,12 +46,6 @@ def start(out: Path, settings: dict) -> None:
     out.mkdir(parents=True, exist_ok=True)
     remove_partial(out)
     write_whole(record, text.encode())
-
-
-def run(work: Callable, units: Sequence, workers: int, title: str) -> list:
-    """``[work(unit) for unit in units]`` over processes, with a bar and the time left."""
-    results = Parallel(n_jobs=workers, return_as='generator')(delayed(work)(u) for u in units)
-    return list(track(results, title, total=len(units)))
 
 
 @lru_cache(maxsize=100000)
@@ -117,7 +110,7 @@ def _settle(table: pd.DataFrame, labels: np.ndarray, where: Sequence[tuple]):
 
 
 def convert_table(dataset: str, work: Callable, units: Sequence, out: Path, release: Path,
-                  skipped: Sequence[Skip], workers: int, reference: Optional[str] = '',
+                  skipped: Sequence[Skip], workers: Processes, reference: Optional[str] = '',
                   notes: Sequence[str] = ()) -> dict:
     """Convert every unit and write ``annotation.csv``, ``skipped.csv`` and the summary.
 
@@ -128,7 +121,7 @@ def convert_table(dataset: str, work: Callable, units: Sequence, out: Path, rele
         out: Output folder.
         release: For the summary.
         skipped: What is known to be left out already.
-        workers: Processes.
+        workers: Number of processes, or :class:`~fmae_iat_plugin.parallel.Workers`.
         reference: Data set whose published numbers stand beside; default ``dataset``.
         notes: For the summary.
 
@@ -139,7 +132,7 @@ def convert_table(dataset: str, work: Callable, units: Sequence, out: Path, rele
         ConversionError: If no row is left; the list of reasons is written before.
     """
     reference = dataset if reference == '' else reference
-    results = run(work, units, workers, f'Converting {dataset}')
+    results = run_parallel(work, units, workers, f'Converting {dataset}')
     keep = () if reference is None else load_protocol(reference).aus
     table, aus, labels, double = join(results, keep)
     skipped = sort_skips([*skipped, *double, *(s for result in results for s in result.skipped)])

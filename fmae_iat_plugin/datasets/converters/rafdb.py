@@ -17,6 +17,7 @@ from typing import Dict, List, Tuple
 
 from fmae_iat_plugin.datasets.expression import RAFDB
 from fmae_iat_plugin.datasets.skipped import Skip
+from fmae_iat_plugin.parallel import Processes
 
 from .expressions import Face, write_expressions
 from .files import IMAGE_SUFFIXES, read_lines
@@ -68,7 +69,7 @@ def read_labels(path: Path) -> Tuple[Dict[str, Tuple[int, int]], List[Skip]]:
 
 
 def convert_rafdb(release: str, out: str, aligned: bool = True, place: str = 'link',
-                  workers: int = 1) -> dict:
+                  workers: Processes = 1) -> dict:
     """Convert a release of RAF-DB.
 
     Args:
@@ -76,7 +77,7 @@ def convert_rafdb(release: str, out: str, aligned: bool = True, place: str = 'li
         out: Folder for ``annotation.csv``, ``images``, ``skipped.csv``, ``summary.md``/``.json``.
         aligned: The aligned 100x100 faces, else the original images.
         place: ``'link'``, ``'copy'`` or ``'symlink'``.
-        workers: Processes.
+        workers: Number of processes, or :class:`~fmae_iat_plugin.parallel.Workers`.
 
     Returns:
         dict: The summary.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Callable, List, NamedTuple, Optional, Tuple
 
 from fmae_iat_plugin.datasets.skipped import Skip
+from fmae_iat_plugin.parallel import Processes
 
 from .occurrence import read_occurrence
 from .pairing import pair
@@ -83,7 +84,7 @@ def convert_task(task: Task, out: Path, options: Options, columns: Callable) -> 
     return rows._replace(skipped=rows.skipped + skipped)
 
 
-def convert_tasks(dataset: str, release: str, out: str, options: Options, workers: int,
+def convert_tasks(dataset: str, release: str, out: str, options: Options, workers: Processes,
                   labels: Optional[str], pictures: Optional[str], columns: Callable,
                   video_task: Callable) -> dict:
     """Convert BP4D or BP4D+; see ``convert_bp4d`` for the arguments.

@@ -14,11 +14,12 @@ annotation; they are in ``left_out.csv``. Layout: Mollahosseini et al., AffectNe
 
 import io
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Union
+from typing import List, NamedTuple, Union
 
 import numpy as np
 
 from fmae_iat_plugin.datasets.synthfacs import AUS
+from fmae_iat_plugin.parallel import Processes
 
 from .acting import Recording, check_options
 from .emotions import Portrait, cast_split, label_row
@@ -82,7 +83,7 @@ def _items(split: str, layout: str, people: list) -> List[List[Item]]:
     return out
 
 
-def write_affectnet(out: Union[str, Path], workers: Optional[int] = None, subjects: int = 30,
+def write_affectnet(out: Union[str, Path], workers: Processes = 0, subjects: int = 30,
                     frames: int = 8, size: int = 224, seed: int = 0,
                     layout: str = 'annotations') -> Path:
     """Write the release; continues after a kill.
@@ -93,7 +94,7 @@ def write_affectnet(out: Union[str, Path], workers: Optional[int] = None, subjec
 
     Args:
         out: Folder of the release.
-        workers: Processes; the cores by default.
+        workers: Number of processes; 0 = the cores.
         subjects: People, at least 2; the last fifth is the validation set.
         frames: Images of each.
         size: Side of the images.

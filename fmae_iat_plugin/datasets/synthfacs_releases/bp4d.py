@@ -11,7 +11,9 @@ Layout: Zhang et al., BP4D-Spontaneous (Image and Vision Computing, 2014).
 """
 
 from pathlib import Path
-from typing import Optional, Union
+from typing import Union
+
+from fmae_iat_plugin.parallel import Processes
 
 from .bp4d_family import COLUMNS, NOT_CODED, Options, Plan, check, write_family
 
@@ -41,7 +43,7 @@ def label_text(options: Options, plan: Plan) -> str:
     return '\n'.join(lines) + '\n'
 
 
-def write_bp4d(out: Union[str, Path], workers: Optional[int] = None, **options) -> Path:
+def write_bp4d(out: Union[str, Path], workers: Processes = 0, **options) -> Path:
     """Write the release, its ``truth.csv`` and ``left_out.csv``; continues after a kill.
 
     ``truth.csv`` is the annotation table with a row for each labelled frame that has a picture.
@@ -50,7 +52,7 @@ def write_bp4d(out: Union[str, Path], workers: Optional[int] = None, **options) 
 
     Args:
         out: Folder of the release.
-        workers: Processes; the cores by default.
+        workers: Number of processes; 0 = the cores.
         subjects (int): People, named and dealt as in the published folds. 6 by default.
         frames (int): Labelled frames of a recording, 60 by default; 0 for all of the table.
         size (int): Side of the pictures, even. 224 by default.

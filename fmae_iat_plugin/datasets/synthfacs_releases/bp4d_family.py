@@ -11,6 +11,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 
 from fmae_iat_plugin.datasets.protocol import Protocol, load_protocol
+from fmae_iat_plugin.parallel import Processes
 
 from .acting import Recording, at, check_options, intensities
 from .files import CODECS, ReleaseFolder, encode, run
@@ -208,7 +209,7 @@ def truth_of(options: Options, plan: Plan, video: str) -> Tuple[List[dict], List
     return rows, labels, left_out
 
 
-def write_family(out, name: str, options: Options, workers: Optional[int], video_name, text,
+def write_family(out, name: str, options: Options, workers: Processes, video_name, text,
                  extra=lambda options, plans: []):
     """Write a release.
 

@@ -11,9 +11,11 @@ Layout: Zhang et al., Multimodal spontaneous emotion corpus (CVPR 2016).
 """
 
 from pathlib import Path
-from typing import List, Optional, Union
+from typing import List, Union
 
 import numpy as np
+
+from fmae_iat_plugin.parallel import Processes
 
 from .bp4d_family import COLUMNS, NOT_CODED, Options, Plan, check, write_family
 
@@ -43,12 +45,12 @@ def _uncoded_task(options: Options, plans: List[Plan]) -> List[Plan]:
                               pictures=pictures)]
 
 
-def write_bp4dplus(out: Union[str, Path], workers: Optional[int] = None, **options) -> Path:
+def write_bp4dplus(out: Union[str, Path], workers: Processes = 0, **options) -> Path:
     """Write the release, its ``truth.csv`` and ``left_out.csv``; continues after a kill.
 
     Args:
         out: Folder of the release.
-        workers: Processes; the cores by default.
+        workers: Number of processes; 0 = the cores.
         **options: As of :func:`~fmae_iat_plugin.datasets.synthfacs_releases.bp4d.write_bp4d`,
             but ``tasks`` of T1, T6, T7, T8, and ``headers`` ``'twice'`` (as released: frame and
             AU1 both head as "1", so that only positions can be trusted) or ``'named'``;

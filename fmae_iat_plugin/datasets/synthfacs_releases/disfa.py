@@ -12,11 +12,12 @@ Some videos end before their labels, and the two cameras at different frames; su
 """
 
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Sequence, Union
+from typing import Dict, List, NamedTuple, Sequence, Union
 
 import numpy as np
 
 from fmae_iat_plugin.datasets.protocol import load_protocol
+from fmae_iat_plugin.parallel import Processes
 
 from .acting import Recording, at, check_options, intensities
 from .bp4d_family import LEFT_OUT, choose_subjects
@@ -115,7 +116,7 @@ def _finish(folder: ReleaseFolder, plans: List[Plan], camera: str, end: str) -> 
     return folder.finish(rows, AUS, np.concatenate(labels), f'truth{end}.csv')
 
 
-def write_disfa(out: Union[str, Path], workers: Optional[int] = None, **options) -> Path:
+def write_disfa(out: Union[str, Path], workers: Processes = 0, **options) -> Path:
     """Write the release with the truth of both cameras; continues after a kill.
 
     ``truth.csv`` (right camera) and ``truth_left.csv`` are annotation tables with intensities 0-5
@@ -125,7 +126,7 @@ def write_disfa(out: Union[str, Path], workers: Optional[int] = None, **options)
 
     Args:
         out: Folder of the release.
-        workers: Processes; the cores by default.
+        workers: Number of processes; 0 = the cores.
         subjects (int): People, named and dealt as in the published folds. 6 by default.
         frames (int): Frames of each, 120 by default; 0 for all of the table.
         size, seed, codec, framing: As of write_bp4d.

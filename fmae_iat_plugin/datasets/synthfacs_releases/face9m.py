@@ -17,12 +17,13 @@ import io
 import json
 import tarfile
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Union
+from typing import List, NamedTuple, Union
 
 import numpy as np
 from PIL import Image
 
 from fmae_iat_plugin.datasets.synthfacs import AUS
+from fmae_iat_plugin.parallel import Processes
 
 from .acting import Recording, check_options
 from .emotions import PROTOTYPES, Portrait, cast, label_row
@@ -128,7 +129,7 @@ def write_items(root: str, name: str, seed: int, size: int, items: List[Item]) -
     return rows
 
 
-def write_face9m(out: Union[str, Path], workers: Optional[int] = None, subjects: int = 30,
+def write_face9m(out: Union[str, Path], workers: Processes = 0, subjects: int = 30,
                  frames: int = 10, size: int = 224, seed: int = 0) -> Path:
     """Write the collection with ``manifest.csv`` and ``truth.csv``; continues after a kill.
 
@@ -140,7 +141,7 @@ def write_face9m(out: Union[str, Path], workers: Optional[int] = None, subjects:
 
     Args:
         out: Folder of the collection.
-        workers: Processes; the cores by default.
+        workers: Number of processes; 0 = the cores.
         subjects, frames: People and images of each.
         size: Side of an ordinary image.
         seed: Seed of everything.

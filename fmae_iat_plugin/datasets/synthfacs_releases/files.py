@@ -8,21 +8,20 @@ options; ``truth.csv`` is written last, so its presence says that the release is
 
 import io
 import json
-import multiprocessing
 import os
 import shutil
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
-from typing import Callable, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Callable, Iterable, Sequence, Union
 
 import cv2
 import numpy as np
 import pandas as pd
 from mmengine.logging import MMLogger
 from PIL import Image
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fmae_iat_plugin.datasets.annotation import write_annotation
+from fmae_iat_plugin.parallel import Processes, run_parallel
 
 OPTIONS, TRUTH, PARTIAL = 'release.json', 'truth.csv', '.partial'
 CODECS = ('MJPG', 'XVID')
@@ -129,51 +128,19 @@ def encode(picture: np.ndarray, kind: str = 'JPEG', **options) -> bytes:
     return buffer.getvalue()
 
 
-def usable_cores() -> int:
-    """Cores that this process may use, which a container may have cut down."""
-    if hasattr(os, 'sched_getaffinity'):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def _call(work: Callable, job: tuple):
+    cv2.setNumThreads(0)  # one process a core
+    return work(*job)
 
 
-def _results(work: Callable, jobs: List[tuple], workers: int) -> Iterator[Tuple[int, object]]:
-    if workers == 1:
-        yield from ((k, work(*job)) for k, job in enumerate(jobs))
-        return
-    fork = 'fork' in multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context('fork' if fork else 'spawn')
-    with ProcessPoolExecutor(workers, context, initializer=cv2.setNumThreads,
-                             initargs=(0,)) as pool:  # one process a core
-        futures = {pool.submit(work, *job): k for k, job in enumerate(jobs)}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def run(title: str, work: Callable, jobs: Sequence[tuple], workers: Optional[int]) -> list:
+def run(title: str, work: Callable, jobs: Sequence[tuple], workers: Processes) -> list:
     """``[work(*job) for job in jobs]`` in several processes, with a progress bar.
 
     Args:
         title: What the bar counts.
         work: A function at module level.
         jobs: Its arguments, one tuple a job.
-        workers: Processes; None for the cores this process may use.
-
-    Raises:
-        ValueError: If ``workers`` is below 1.
+        workers: Number of processes, or :class:`~fmae_iat_plugin.parallel.Workers`; 0 = the cores
+            this process may use.
     """
-    if workers is not None and workers < 1:
-        raise ValueError(f'workers must be at least 1, not {workers!r}')
-    jobs = list(jobs)
-    workers = min(workers or usable_cores(), max(len(jobs), 1))
-    results: list = [None] * len(jobs)
-    columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(),
-               TimeRemainingColumn())
-    with Progress(*columns) as progress:
-        task = progress.add_task(title, total=len(jobs))
-        for k, result in _results(work, jobs, workers):
-            results[k] = result
-            progress.advance(task)
-    return results
+    return run_parallel(partial(_call, work), jobs, workers, title)

@@ -12,9 +12,10 @@ fear, disgust, happiness, sadness, anger, neutral.
 """
 
 from pathlib import Path
-from typing import List, Optional, Tuple, Union
+from typing import List, Tuple, Union
 
 from fmae_iat_plugin.datasets.synthfacs import AUS
+from fmae_iat_plugin.parallel import Processes
 
 from .acting import Recording, check_options
 from .emotions import Portrait, cast_split, label_row
@@ -42,7 +43,7 @@ def write_person(root: str, seed: int, size: int, portraits: List[Tuple[str, Por
                 folder.write(name, encode(take.picture(0, portrait.shown)))
 
 
-def write_rafdb(out: Union[str, Path], workers: Optional[int] = None, subjects: int = 30,
+def write_rafdb(out: Union[str, Path], workers: Processes = 0, subjects: int = 30,
                 frames: int = 7, size: int = 224, seed: int = 0) -> Path:
     """Write the release; continues after a kill.
 
@@ -52,7 +53,7 @@ def write_rafdb(out: Union[str, Path], workers: Optional[int] = None, subjects: 
 
     Args:
         out: Folder of the release.
-        workers: Processes; the cores by default.
+        workers: Number of processes; 0 = the cores.
         subjects: People, at least 2; the last fifth is the test set.
         frames: Images of each.
         size: Side of the original images; the aligned ones are 100x100.

@@ -189,7 +189,7 @@ def test_another_seed_or_option_needs_another_folder(images):
     (dict(size=33), 'size must be even'), (dict(subjects=42), '42 subjects'),
     (dict(tasks=['T9']), "tasks \\['T9'\\]"), (dict(headers='twice'), "headers='twice'"),
     (dict(frames=0), 'needs a label table'), (dict(first_frame=2), 'first_frame=2'),
-    (dict(codec='H264'), "codec='H264'"), (dict(workers=0), 'workers must be at least 1')])
+    (dict(codec='H264'), "codec='H264'"), (dict(workers=-1), '-1 workers')])
 def test_bad_options(tmp_path, option, message):
     with pytest.raises(ValueError, match=message):
         write_bp4d(tmp_path, **{**SMALL, **option})

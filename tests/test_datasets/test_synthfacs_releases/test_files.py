@@ -11,31 +11,35 @@ from PIL import Image
 from fmae_iat_plugin.datasets.synthfacs_releases.files import ReleaseFolder, encode, run
 
 
-def double(value, folder):
-    (folder / f'{os.getpid()}').touch()
-    return 2 * value
+def make_jobs():
+    """Functions that travel by value: other processes cannot import the tests."""
 
+    def double(value, folder):
+        (folder / f'{os.getpid()}').touch()
+        return 2 * value
 
-def fail(value):
-    raise OSError(f'no room for {value}')
+    def fail(value):
+        raise OSError(f'no room for {value}')
+
+    return double, fail
 
 
 @pytest.mark.parametrize('workers', [1, 2])
 def test_results_in_the_order_of_the_jobs(tmp_path, workers):
+    double, _ = make_jobs()
     assert run('test', double, [(k, tmp_path) for k in range(7)], workers) == [
         0, 2, 4, 6, 8, 10, 12]
     here = (tmp_path / str(os.getpid())).exists()
     assert here == (workers == 1)
 
 
-@pytest.mark.parametrize('workers', [1, 2])
-def test_an_error_in_a_job_is_the_error_of_the_run(workers):
+def test_an_error_in_a_job_is_the_error_of_the_run():
     with pytest.raises(OSError, match='no room for 1'):
-        run('test', fail, [(1,), (1,)], workers)
+        run('test', make_jobs()[1], [(1,), (1,)], 1)
 
 
 def test_no_jobs():
-    assert run('test', double, [], None) == []
+    assert run('test', make_jobs()[0], [], 2) == []
 
 
 def test_half_a_video_never_has_its_name(tmp_path):

@@ -9,6 +9,7 @@ import pytest
 
 from fmae_iat_plugin.datasets import read_annotation
 from fmae_iat_plugin.datasets.synthfacs_releases import bp4d_family, disfa
+from fmae_iat_plugin.parallel import Workers
 
 BASE = {'out', 'subjects', 'frames', 'size', 'seed', 'workers'}
 
@@ -33,9 +34,11 @@ EVERY_OPTION = {
 
 @pytest.mark.parametrize('name', EVERY_OPTION)
 def test_options_are_those_of_the_writer(tool, name):
-    common = 'OUT --subjects 3 --frames 4 --size 64 --seed 5 --workers 1'
+    common = ('OUT --subjects 3 --frames 4 --size 64 --seed 5 '
+              '--workers 1 --backend ray --address auto')
     options = vars(tool.parse_args([name, *common.split(), *EVERY_OPTION[name].split()]))
     assert options.pop('format') == name and BASE <= set(options)
+    assert options['workers'] == Workers(1, 'ray', 'auto')
     known = set(inspect.signature(tool.WRITERS[name]).parameters)
     known |= set({'bp4d': bp4d_family.Options, 'bp4dplus': bp4d_family.Options,
                   'disfa': disfa.Options}.get(name, disfa.Options)._fields) \
@@ -47,7 +50,8 @@ def test_options_are_those_of_the_writer(tool, name):
 
 
 def test_what_is_not_given_is_the_writers_default(tool):
-    assert vars(tool.parse_args(['disfa', 'OUT'])) == dict(format='disfa', out='OUT')
+    assert vars(tool.parse_args(['disfa', 'OUT'])) == dict(
+        format='disfa', out='OUT', workers=Workers(0))
 
 
 def test_a_release_from_the_command_line(tool, tmp_path, capsys):
