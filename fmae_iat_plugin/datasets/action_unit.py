@@ -14,6 +14,7 @@ from fmae_iat_plugin.action_units import au_name, parse_au
 
 from .annotation import AnnotationError, AnnotationTable, read_annotation
 from .protocol import Protocol, load_protocol, split_subjects
+from .skipped import Skip, report_skipped
 
 SPLITS = ('train', 'test', 'all')
 
@@ -41,6 +42,9 @@ class ActionUnitDataset(BaseDataset):
             table holds occurrences, and any value but 0 and 1 is an error. ``'protocol'`` (the
             default): what the protocol says, None without one.
         check_images (bool): Look for every image file at the start. Defaults to True.
+        skip_file (str, optional): File that lists the rows without a face (``face`` is ``none`` in
+            a table that ``tools/crop_faces.py`` wrote), which are left out. They are counted and
+            logged in any case.
         data_root (str), data_prefix (str), pipeline, **kwargs: See
             :class:`mmpretrain.datasets.BaseDataset`; ``data_prefix`` is the image folder.
 
@@ -59,6 +63,7 @@ class ActionUnitDataset(BaseDataset):
                  split: str = 'train',
                  intensity_threshold: Union[float, str, None] = 'protocol',
                  check_images: bool = True,
+                 skip_file: Optional[str] = None,
                  data_root: str = '',
                  data_prefix: Union[str, dict] = '',
                  metainfo: Optional[dict] = None,
@@ -73,6 +78,7 @@ class ActionUnitDataset(BaseDataset):
             raise ValueError('`protocol` and `folds` were both given. Remedy: a protocol names '
                              'the subjects of each fold, `folds` deals them; choose one.')
         self.fold, self.split, self.check_images = fold, split, check_images
+        self.skip_file = skip_file
         path = os.path.expanduser(os.path.join(data_root, ann_file))
         self.table = self._read_table(path)
         self.protocol = self._protocol(protocol, folds)
@@ -146,6 +152,17 @@ class ActionUnitDataset(BaseDataset):
                 "subject, or use such rows with split='all' only.")
         return np.flatnonzero(test if self.split == 'test' else ~test)
 
+    def _with_face(self, rows: np.ndarray) -> np.ndarray:
+        """Those of ``rows`` that are not marked ``face=none``; the others are listed."""
+        if 'face' not in self.table.frame:
+            return rows
+        none = (self.table.frame['face'] == 'none').to_numpy()[rows]
+        images = self.table.images
+        report_skipped(f'{self.table.path}, split {self.split}',
+                       [Skip(images[row], 'no face', self.table.path, self.table.line(row))
+                        for row in rows[none]], self.skip_file)
+        return rows[~none]
+
     def _check_images(self, paths: List[str], rows: np.ndarray) -> None:
         missing = [i for i, path in enumerate(paths) if not os.path.isfile(path)]
         if missing:
@@ -158,14 +175,15 @@ class ActionUnitDataset(BaseDataset):
 
     def load_data_list(self) -> List[dict]:
         """Rows of this fold and split as sample dicts (see the class)."""
-        labels, rows = self._labels(), self._selected()
+        labels, rows = self._labels(), self._with_face(self._selected())
         if not rows.size:
             tested = self.protocol.test_subjects(self.fold)
             wanted = [s for s in self.protocol.subjects if (s in tested) == (self.split == 'test')]
             raise AnnotationError(
                 f'{self.table.path}: no row in split {self.split!r} of fold {self.fold} of '
-                f'{self.protocol.name}. Remedy: the table must hold its subjects '
-                f'({", ".join(wanted[:8])}{", ..." * (len(wanted) > 8)}).')
+                f'{self.protocol.name}{" has a face" * ("face" in self.table.frame)}. Remedy: the '
+                f'table must hold its subjects ({", ".join(wanted[:8])}'
+                f'{", ..." * (len(wanted) > 8)}).')
         images, subjects = self.table.images, self.table.subjects
         paths = [str(Path(self.img_prefix or '') / images[row]) for row in rows]
         if self.check_images:

@@ -2,9 +2,11 @@
 """AU data sets: samples against the table, subject-exclusive splits, errors in words."""
 
 import os
+from unittest.mock import patch
 
 import numpy as np
 import pytest
+from mmengine.logging import MMLogger
 from mmpretrain.registry import DATASETS
 
 PIPELINE = [
@@ -141,6 +143,32 @@ def test_missing_images_are_counted_and_their_lines_named(face_table):
         build(root, split='train')
     assert 'lines 4, 7' in str(e.value) and 'data_prefix' in str(e.value)
     assert len(build(root, split='train', check_images=False)) == 4
+
+
+def test_rows_without_a_face_are_left_out_counted_and_listed(face_table, tmp_path):
+    header = 'image,subject,AU1,AU2,face'
+    states = ['detected', 'none', 'tracked', 'detected', 'none', 'detected']
+    rows = [f'{row},{state}' for row, state in zip(ROWS, states)]
+    root = face_table(rows, header)
+    for name in ('a/2.png', 'c/2.png'):
+        (root / name).unlink()  # no face, no crop
+    skip_file = tmp_path / 'none.csv'
+    with patch.object(MMLogger.get_current_instance(), 'warning') as warning:
+        data = build(root, split='all', fold=None, skip_file=str(skip_file))
+    assert images(data) == ['a/1.png', 'b/1.png', 'c/1.png', 'b/2.png']
+    np.testing.assert_array_equal([info['gt_score'] for info in infos(data)],
+                                  [[0, 1], [np.nan, np.nan], [1, 0], [0, 1]])
+    assert '2 items left out (no face: 2)' in warning.call_args.args[0]
+    table = root / 'annotation.csv'
+    assert skip_file.read_text().splitlines()[1:] == [
+        f'no face,a/2.png,1,{table},3,', f'no face,c/2.png,1,{table},6,']
+    assert images(build(root, split='test')) == ['a/1.png']
+
+
+def test_a_split_without_any_face(face_table):
+    root = face_table([f'{row},none' for row in ROWS], 'image,subject,AU1,AU2,face')
+    with pytest.raises(ValueError, match='no row in split .train. .* has a face'):
+        build(root)
 
 
 def test_real_faces_in_three_folds(real_data):
