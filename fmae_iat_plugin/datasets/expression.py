@@ -8,11 +8,11 @@ AffectNet: Mollahosseini et al., IEEE TAC 2019.
 from pathlib import Path
 from typing import Iterator, List, Optional, Tuple
 
-import numpy as np
 from mmengine.logging import MMLogger
 from mmpretrain.datasets import BaseDataset
 from mmpretrain.registry import DATASETS
 
+from .affectnet_code import read_code
 from .skipped import report_skipped
 
 _IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp')
@@ -235,7 +235,7 @@ class AffectNet(_ExpressionDataset):
         for file in sorted((folder / 'annotations').glob('*_exp.npy')):
             stem = file.name[:-len('_exp.npy')]
             labelled.add(stem)
-            code = self._read_code(file)
+            code = read_code(file)
             name = next((stem + s for s in _IMAGE_SUFFIXES if stem + s in present), None)
             if name is None and code < self.num_classes:
                 self._missing_image(folder / 'images' / f'{stem}.jpg', str(file))
@@ -244,20 +244,6 @@ class AffectNet(_ExpressionDataset):
         for name in sorted(present):
             if Path(name).stem not in labelled:
                 self._skipped.append((str(folder / 'images' / name), 'no annotation'))
-
-    @staticmethod
-    def _read_code(file: Path) -> int:
-        try:
-            value = np.load(file, allow_pickle=False).item()  # often a string: '3'
-            code = int(value)
-        except (ValueError, EOFError, TypeError,
-                SystemError) as error:  # the last: a string with a code point beyond Unicode
-            raise ValueError(f'{file}: no expression label ({error}); expected one of 0..10; '
-                             'restore the file or delete it with its image') from error
-        if not 0 <= code <= 10 or code != float(value):
-            raise ValueError(f'{file}: the expression label {value!r} is not one of 0..10; '
-                             'restore the file or delete it with its image')
-        return code
 
     def _folders(self, folder: Path) -> Iterator[Tuple[Path, int]]:
         lacking = [code for code in range(self.num_classes) if not (folder / str(code)).is_dir()]

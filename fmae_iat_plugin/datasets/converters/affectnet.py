@@ -10,14 +10,10 @@ Codes 0 neutral, 1 happy, 2 sad, 3 surprise, 4 fear, 5 disgust, 6 anger, 7 conte
 9 uncertain and 10 non-face are no expression and are listed.
 """
 
-import io
-import tokenize
-import zipfile
 from pathlib import Path
 from typing import List, Optional, Tuple
 
-import numpy as np
-
+from fmae_iat_plugin.datasets.affectnet_code import read_code
 from fmae_iat_plugin.datasets.expression import AffectNet
 from fmae_iat_plugin.datasets.skipped import Skip
 from fmae_iat_plugin.parallel import Processes
@@ -28,32 +24,6 @@ from .pipeline import start
 from .records import BAD_FILE, EMPTY_IMAGE, NO_IMAGE, NO_LABEL, ConversionError
 
 OTHER_CODE = 'label is no expression'
-_MAX_BYTES = 4096  # one number takes about 130
-
-
-def read_code(path: Path) -> int:
-    """The label in an ``_exp.npy`` file, 0 to 10; it is often stored as a string.
-
-    Raises:
-        ConversionError: If the file holds anything else.
-    """
-    try:
-        data = path.read_bytes()
-        if len(data) > _MAX_BYTES or data[:6] != b'\x93NUMPY':
-            raise ValueError(f'{len(data)} bytes that are no single number')
-        value = np.load(io.BytesIO(data), allow_pickle=False)
-        if value.size != 1:
-            raise ValueError(f'{value.size} values')
-        text = str(value.item())
-        number = float(text)
-        if number not in range(11):
-            raise ValueError(f'{text!r:.40} is not one of 0..10')
-    except (ValueError, EOFError, OSError, TypeError, SyntaxError, MemoryError, OverflowError,
-            SystemError,  # NumPy, of a string with a code point beyond Unicode
-            tokenize.TokenError, zipfile.BadZipFile) as error:
-        raise ConversionError(f'{path}: no expression label: {error}. Remedy: restore the '
-                              'file.') from error
-    return int(number)
 
 
 def _images(folder: Path) -> dict:
@@ -71,7 +41,7 @@ def _annotated(folder: Path) -> Tuple[List[tuple], List[Skip]]:
         image = images.pop(stem, None)
         try:
             code = read_code(path)
-        except ConversionError as error:
+        except ValueError as error:
             skipped.append(Skip(stem, BAD_FILE, str(path), 0, str(error)))
             continue
         if image is None:

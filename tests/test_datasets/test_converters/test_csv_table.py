@@ -1,15 +1,9 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Foreign tables: every way of spelling, and the real label lists where they are."""
 
-import csv
-import gzip
-import io
-import math
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from small_releases import Result, write_picture, write_text
 
 from fmae_iat_plugin.datasets import BP4D, DISFA
@@ -90,49 +84,6 @@ def test_tables_that_cannot_be_used(tmp_path, text, message):
         convert_csv_table(str(path), str(tmp_path / 'out'))
     with pytest.raises(ConversionError, match='no regular expression'):
         convert_csv_table(str(path), str(tmp_path / 'out'), Mapping(subject_pattern='('))
-
-
-CELL = st.sampled_from(['0', '1', '5', '2.5', '9', '', 'nan', '-1', 'x', '6', '1e0', ' 1 ', '٣',
-                        '1_0', 'inf', '.5'])
-
-
-@settings(max_examples=300, deadline=None,
-          suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rows=st.lists(st.lists(CELL, min_size=1, max_size=3), min_size=1, max_size=6),
-       packed=st.booleans(), noise=st.none() | st.tuples(st.integers(0, 80), st.binary(max_size=2)))
-def test_equals_brute_force_or_is_a_clear_error(tmp_path, rows, packed, noise):
-    text = 'image,AU1,AU2\n' + ''.join(f'{i}.jpg,{",".join(r)}\n' for i, r in enumerate(rows))
-    data = text.encode()
-    data = gzip.compress(data, mtime=0) if packed else data
-    if noise:
-        data = data[:noise[0]] + noise[1] + data[noise[0]:]
-    path = tmp_path / ('t.csv.gz' if packed else 't.csv')
-    path.write_bytes(data)
-    try:
-        got = read_table(path, Mapping(missing=('9',)))
-    except ConversionError as error:
-        assert str(error).startswith(f'{path}, line ')
-        assert noise
-        return
-    if noise and noise[1]:
-        return
-    expected = []
-    for cells in list(csv.reader(io.StringIO(text)))[1:]:
-        values = []
-        for cell in map(str.strip, cells[1:]):
-            try:
-                value = math.nan if cell == '' else float(cell)
-            except ValueError:
-                value = -1
-            values.append(math.nan if value == 9 else
-                          -1 if not cell.isascii() or '_' in cell else value)
-        if len(values) == 2 and all(math.isnan(v) or 0 <= v <= 5 for v in values):
-            expected.append((cells[0], values))
-    if all(len(r) == 3 for r in rows):  # then the first column is an index without a header
-        return
-    assert got.images == [image for image, _ in expected]
-    np.testing.assert_array_equal(got.labels, np.array([v for _, v in expected]).reshape(-1, 2))
-    assert len(got.images) + len(got.skipped) == len(rows)
 
 
 REAL = {'bp4d': (BP4D, r'/([FM]\d{3})/', 41, [50579, 50157, 45687],

@@ -1,17 +1,13 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """DISFA: cameras, numbering, intensities, and a brute-force reader of its label files."""
 
-import re
 
-import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from small_releases import Result, write_picture, write_text, write_video
 
 from fmae_iat_plugin.datasets import DISFA
 from fmae_iat_plugin.datasets.converters import ConversionError, Options, convert_disfa
-from fmae_iat_plugin.datasets.converters.disfa import AUS, read_intensities
+from fmae_iat_plugin.datasets.converters.disfa import AUS
 
 
 def write_labels(release, subject='SN001', frames=3, without=(), **values):
@@ -82,42 +78,3 @@ def test_missing_and_damaged_label_files(tmp_path):
         ('no label file', 'SN001/right', 'SN001', ''),
         ('truncated video', 'SN001/right', 'RightVideoSN001_comp.avi', ''),
         ('labelled frame without image', 'SN001/right/3', 'SN001_au1.txt', '3')])
-
-
-def brute_force(text: str):
-    seen = {}
-    for line in text.split('\n'):
-        parts = [part.strip() for part in line.split(',')]
-        if len(parts) == 2 and re.fullmatch('[0-9]+', parts[0], re.ASCII) and int(parts[0]) > 0 \
-                and parts[1] in ('0', '1', '2', '3', '4', '5', '3.0'):
-            seen.setdefault(int(parts[0]), set()).add(float(parts[1]))
-    return {frame: v.pop() if len(v) == 1 else None for frame, v in seen.items()}
-
-
-@settings(max_examples=300, deadline=None,
-          suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(lines=st.lists(st.tuples(
-    st.sampled_from(['1', '2', ' 3', '0', '-1', '', 'x', '²', '04']),
-    st.sampled_from([',', ', ', ';', '', ',,']),
-    st.sampled_from(['0', '1', '5', '3.0', '6', '9', '-1', '', 'x\x00', '0.5'])).map(''.join),
-    max_size=10), end=st.sampled_from(['\n', '\r\n']))
-def test_intensities_equal_brute_force(tmp_path, lines, end):
-    path = tmp_path / 'SN001_au1.txt'
-    path.write_bytes(end.join(lines).encode())
-    values, skipped = read_intensities(path, 1, 'SN001/right')
-    found = {f: None if np.isnan(v) else v for f, (_, v) in values.items()}
-    assert found == brute_force('\n'.join(lines))
-    accounted = {line for line, _ in values.values()} | {s.line for s in skipped}
-    assert accounted == {i for i, line in enumerate(lines, 1) if line.strip()}
-
-
-@settings(max_examples=200, deadline=None,
-          suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.binary(max_size=80))
-def test_any_bytes(tmp_path, data):
-    path = tmp_path / 'SN001_au1.txt'
-    path.write_bytes(data)
-    try:
-        read_intensities(path, 1, 'SN001/right')
-    except ConversionError as error:
-        assert re.match(rf'{re.escape(str(path))}, line \d+: byte 0x', str(error))

@@ -4,14 +4,11 @@
 import csv
 import json
 
-import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from small_releases import Result, write_picture, write_text
 
 from fmae_iat_plugin.datasets.converters import ConversionError, json_to_table, table_to_json
-from fmae_iat_plugin.datasets.converters.fmae_json import read_list, subject_of
+from fmae_iat_plugin.datasets.converters.fmae_json import subject_of
 
 AUS = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
 
@@ -105,37 +102,3 @@ def test_paths_that_lose_the_subject(tmp_path):
     with pytest.raises(ConversionError, match='no row could be written'):
         table_to_json(str(table), str(tmp_path / 'out'), 'bp4d', aus=[1], keep_paths=True)
     assert "does not give the subject 'F001'" in (tmp_path / 'out/skipped.csv').read_text()
-
-
-@settings(max_examples=300, deadline=None,
-          suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.lists(st.one_of(
-    st.builds(lambda i, a: json.dumps(dict(img_path=i, AUs=a)),
-              st.sampled_from(['2F01_T1/frame_1.jpg', '2M11_T2/frame_2.jpg', 'x', '']),
-              st.lists(st.sampled_from([1, 2, 12, 999, 5, '1', None, 1.0]), max_size=4)),
-    st.text(alphabet='{}[]",:019\x00\r ', max_size=12)), max_size=5).map(
-        lambda lines: '\n'.join(lines).encode()) | st.binary(max_size=60))
-def test_equals_brute_force(tmp_path, data):
-    path = tmp_path / 'a.json'
-    path.write_bytes(data)
-    expected = []
-    try:
-        lines = data.decode('utf-8-sig').split('\n')
-    except UnicodeDecodeError:
-        with pytest.raises(ConversionError, match=r'a.json, line \d+'):
-            read_list(path, 'bp4d', AUS)
-        return
-    for line in lines:
-        try:
-            value = json.loads(line)
-            image, aus = value['img_path'], value['AUs']
-        except (ValueError, TypeError, KeyError):
-            continue
-        names = {'2F01_T1/frame_1.jpg': 'F001', '2M11_T2/frame_2.jpg': 'M011'}
-        active = [au for au in aus if au != 999 or type(au) is not int]
-        if image in names and all(type(au) is int and au in AUS for au in active) and \
-                len(active) == len(set(active)):
-            expected.append((image, names[image], [float(au in active) for au in AUS]))
-    got = read_list(path, 'bp4d', AUS)
-    assert list(zip(got.images, got.columns['subject'], got.labels.tolist())) == expected
-    assert not np.isnan(got.labels).any()

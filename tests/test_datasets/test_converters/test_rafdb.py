@@ -2,15 +2,11 @@
 """RAF-DB: the misspelt file, labels 1 to 7, what is wrong is listed."""
 
 import csv
-import re
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from small_releases import write_picture, write_text
 
 from fmae_iat_plugin.datasets.converters import ConversionError, convert_rafdb
-from fmae_iat_plugin.datasets.converters.rafdb import read_labels
 
 NAMES = ['surprise', 'fear', 'disgust', 'happiness', 'sadness', 'anger', 'neutral']
 
@@ -67,29 +63,3 @@ def test_what_is_wrong_is_listed(tmp_path):
 def test_no_release(tmp_path):
     with pytest.raises(ConversionError, match='list_patition_label.txt does not exist'):
         convert_rafdb(str(tmp_path), str(tmp_path / 'out'))
-
-
-@settings(max_examples=200, deadline=None,
-          suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.lists(st.tuples(
-    st.sampled_from(['train_1.jpg', 'test_2.jpg', 'x.jpg', 'train_1', '', 'train_².jpg']),
-    st.sampled_from([' ', '\t', ',']), st.sampled_from(['1', '7', '8', '0', '', 'x'])).map(''.join),
-    max_size=8).map(lambda lines: '\n'.join(lines).encode()) | st.binary(max_size=60))
-def test_labels_equal_brute_force(tmp_path, data):
-    path = tmp_path / 'list.txt'
-    path.write_bytes(data)
-    try:
-        text = data.decode('utf-8-sig')
-    except UnicodeDecodeError:
-        with pytest.raises(ConversionError, match=r'list.txt, line \d+'):
-            read_labels(path)
-        return
-    seen = {}
-    for line in text.split('\n'):
-        parts = line.split()
-        if len(parts) == 2 and parts[1] in list('1234567') and \
-                re.match('(train|test)_[0-9]+[.][a-zA-Z]+$', parts[0]):
-            seen.setdefault(parts[0], set()).add(int(parts[1]))
-    labels, _ = read_labels(path)
-    assert {n: v for n, (_, v) in labels.items()} == {
-        n: v.pop() for n, v in seen.items() if len(v) == 1}
