@@ -8,7 +8,7 @@ import numpy as np
 from fmae_iat_plugin.datasets.skipped import Skip
 from fmae_iat_plugin.datasets.transforms import LoadFace, UnreadableImageError
 
-from .records import BAD_IMAGE, BAD_VIDEO, CUT_VIDEO, CropError, Frame, Unit
+from .records import BAD_IMAGE, BAD_VIDEO, SHORT_VIDEO, CropError, Frame, Unit
 
 
 def import_av():
@@ -30,7 +30,7 @@ def read_frames(unit: Unit, problems: List[Skip]) -> Iterator[Frame]:
 
     Args:
         unit: Images or a video.
-        problems: What cannot be read is added here.
+        problems: What cannot be read of a video is added here.
 
     Yields:
         Frame: Of unreadable images too, with ``image=None``; a video gives its decodable frames.
@@ -43,12 +43,12 @@ def read_frames(unit: Unit, problems: List[Skip]) -> Iterator[Frame]:
         try:
             yield Frame(source, number, stem, None, load.transform({'img_path': str(path)})['img'])
         except UnreadableImageError as error:
-            problems.append(Skip(source, BAD_IMAGE, str(path), 0, error.reason))
-            yield Frame(source, number, stem, None, None, BAD_IMAGE)
+            yield Frame(source, number, stem, None, None,
+                        Skip(source, BAD_IMAGE, str(path), 0, error.reason))
 
 
 def _read_video(unit: Unit, problems: List[Skip]) -> Iterator[Frame]:
-    av, path, count, declared = import_av(), unit.video, 0, 0
+    av, path, count, declared, damage = import_av(), unit.video, 0, 0, ''
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
@@ -57,16 +57,25 @@ def _read_video(unit: Unit, problems: List[Skip]) -> Iterator[Frame]:
             stream = container.streams.video[0]
             stream.thread_count = 1  # the videos run in parallel already
             declared = stream.frames
-            for frame in container.decode(stream):
-                count += 1
-                image = np.rot90(frame.to_ndarray(format='bgr24'), round(frame.rotation / 90) % 4)
-                time = None if frame.time is None else round(float(frame.time), 6)
-                yield Frame(unit.name, count, f'{unit.name}/{count:06d}', time,
-                            np.ascontiguousarray(image))
+            for packet in container.demux(stream):
+                try:
+                    decoded = packet.decode()
+                except av.InvalidDataError as error:  # the frames after it are read all the same
+                    decoded, damage = [], damage or f'after {count} frames: {error.strerror}'
+                for frame in decoded:
+                    count += 1
+                    yield _frame(unit, count, frame)
     except av.FFmpegError as error:
-        reason = CUT_VIDEO if count else BAD_VIDEO
-        problems.append(Skip(unit.name, reason, str(path), 0, f'after {count} frames: {error}'))
-        return
-    if count < declared:
-        problems.append(Skip(unit.name, CUT_VIDEO, str(path), 0, f'{count} frames can be decoded, '
-                             f'the file declares {declared}', declared - count))
+        damage = damage or f'after {count} frames: {error.strerror}'
+    if not count:
+        problems.append(Skip(unit.name, BAD_VIDEO, str(path), 0, damage or 'it has no frame'))
+    elif damage or count < declared:
+        problems.append(Skip(unit.name, SHORT_VIDEO, str(path), 0, f'{count} frames can be decoded,'
+                             f' the file declares {declared or "no number"}; {damage}'.strip('; ')))
+
+
+def _frame(unit: Unit, number: int, frame) -> Frame:
+    """A decoded frame, upright."""
+    image = np.rot90(frame.to_ndarray(format='bgr24'), round(frame.rotation / 90) % 4)
+    time = None if frame.time is None else round(float(frame.time), 6)
+    return Frame(unit.name, number, f'{unit.name}/{number:06d}', time, np.ascontiguousarray(image))

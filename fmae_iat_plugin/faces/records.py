@@ -6,6 +6,8 @@ from typing import List, NamedTuple, Optional
 
 import numpy as np
 
+from fmae_iat_plugin.datasets.skipped import Skip
+
 FACES = ('largest', 'central', 'all')
 IMAGE_FORMATS = ('jpg', 'png')
 
@@ -16,7 +18,7 @@ DETECTED, TRACKED, NONE = 'detected', 'tracked', 'none'
 NO_FACE = 'no face found'
 BAD_IMAGE = 'unreadable image'
 BAD_VIDEO = 'unreadable video'
-CUT_VIDEO = 'video ends early'
+SHORT_VIDEO = 'video with fewer frames than declared'
 
 
 class CropError(ValueError):
@@ -107,7 +109,7 @@ class Frame(NamedTuple):
         source (str), number (int), stem (str): As above.
         timestamp (float, optional): Seconds from the container; None for images.
         image (np.ndarray, optional): uint8 BGR ``[H, W, 3]``; None = unreadable.
-        problem (str): Why it is unreadable.
+        problem (Skip, optional): Why it is unreadable.
     """
 
     source: str
@@ -115,4 +117,4 @@ class Frame(NamedTuple):
     stem: str
     timestamp: Optional[float]
     image: Optional[np.ndarray]
-    problem: str = ''
+    problem: Optional[Skip] = None

@@ -5,7 +5,7 @@ import hashlib
 import json
 from itertools import islice
 from pathlib import Path
-from typing import Iterable, Iterator, List
+from typing import Iterable, Iterator
 
 from fmae_iat_plugin.datasets.converters.files import write_whole
 from fmae_iat_plugin.datasets.skipped import Skip
@@ -13,7 +13,7 @@ from fmae_iat_plugin.datasets.skipped import Skip
 from .crop import crop_face, encode, halve
 from .detector import DetectorSpec
 from .frames import read_frames
-from .records import BAD_IMAGE, NO_FACE, NONE, CropOptions, Frame, Unit
+from .records import NO_FACE, NONE, CropOptions, Frame, Unit
 from .tracking import Face, Tracker, select_faces
 
 #: columns of a record's rows
@@ -102,16 +102,16 @@ def crop_unit(unit: Unit, out: Path, detector: DetectorSpec, options: CropOption
             stem = f'{frame.stem}_0' if options.faces == 'all' else frame.stem
             rows.append([stem + suffix, frame.source, frame.number, frame.timestamp, NONE,
                          *[None] * 6])
-            skipped += _missing(unit, frame)
+            skipped.append(_missing(unit, frame))
     record = dict(unit=fingerprint, name=unit.name, rows=rows, skipped=skipped)
     write_whole(path, json.dumps(record).encode())
     return record
 
 
-def _missing(unit: Unit, frame: Frame) -> List[Skip]:
-    """The entry for a frame without a face; an unreadable one is listed already."""
-    if frame.problem == BAD_IMAGE:
-        return []
-    item = f'{frame.source}, frame {frame.number}' if unit.video is not None else frame.source
-    file = str(unit.video) if unit.video is not None else ''
-    return [Skip(item, NO_FACE, file)]
+def _missing(unit: Unit, frame: Frame) -> Skip:
+    """The entry for a frame without a face."""
+    if frame.problem:
+        return frame.problem
+    if unit.video is None:
+        return Skip(frame.source, NO_FACE)
+    return Skip(f'{frame.source}, frame {frame.number}', NO_FACE, str(unit.video))
