@@ -1,0 +1,105 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""A conversion of videos killed by SIGKILL and started again: the bytes of one left in peace."""
+
+import multiprocessing
+import os
+import random
+import runpy
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fmae_iat_plugin.datasets.synthfacs_releases import write_bp4d, write_disfa
+
+SMALL = dict(subjects=2, size=64, workers=1, seed=4)
+
+
+def content(folder: Path) -> dict:
+    return {str(path.relative_to(folder)): path.read_bytes()
+            for path in sorted(folder.rglob('*')) if path.is_file()}
+
+
+def number_of_files(folder: Path) -> int:
+    return sum(len(names) for _, _, names in os.walk(folder))
+
+
+@pytest.fixture(scope='module')
+def releases(tmp_path_factory):
+    root = tmp_path_factory.mktemp('releases')
+    write_bp4d(root / 'bp4d', frames=20, tasks=['T1', 'T7'], frames_as='videos', **SMALL)
+    write_disfa(root / 'disfa', frames=40, **SMALL)
+    return root
+
+
+@pytest.fixture(scope='module')
+def undisturbed(repo, releases, tmp_path_factory):
+    """Data set -> what its whole conversion leaves."""
+    out = {name: tmp_path_factory.mktemp('whole') / name for name in ('bp4d', 'disfa')}
+    for name, folder in out.items():
+        convert(repo, releases, name, folder).join()
+    return {name: content(folder) for name, folder in out.items()}
+
+
+def run_tool(tool: str, *args: str) -> None:
+    sys.argv = [tool, *args]
+    runpy.run_path(tool, run_name='__main__')
+
+
+def convert(repo, releases, name, out):
+    """Start the command in a process of its own; forked, so that it need not import everything."""
+    process = multiprocessing.get_context('fork').Process(target=run_tool, args=(
+        str(repo / f'tools/dataset_converters/{name}.py'), str(releases / name), str(out)))
+    process.start()
+    return process
+
+
+def kill_after(process, out, files: int) -> bool:
+    """Kill once ``out`` holds so many files; whether the process was still at work."""
+    while process.is_alive() and number_of_files(out) < files:
+        process.join(timeout=0.001)
+    process.kill()
+    process.join()
+    return process.exitcode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize('moment', range(10))
+def test_killed_at_a_random_moment(tmp_path, repo, releases, undisturbed, moment):
+    name = ('bp4d', 'disfa')[moment % 2]
+    whole = undisturbed[name]
+    out, attempt = tmp_path / 'first', 0
+    files = random.Random(moment).randrange(len(whole) * 9 // 10)
+    while not kill_after(convert(repo, releases, name, out), out, files >> attempt):
+        attempt += 1  # it was quicker than we: kill it earlier
+        out = tmp_path / str(attempt)
+    left = content(out) if out.exists() else {}
+    assert len(left) < len(whole) + 1  # at most one half-written file beside those of the whole
+    assert all(whole.get(path, data) == data for path, data in left.items())
+    kept = {path: (out / path).stat().st_mtime_ns for path in left if path.startswith('images/')
+            and path in whole}
+    again = convert(repo, releases, name, out)
+    again.join()
+    assert again.exitcode == 0
+    assert content(out) == whole
+    assert kept == {path: (out / path).stat().st_mtime_ns for path in kept}  # written once
+
+
+def test_the_whole_command_with_its_processes_is_killed(tmp_path, repo, releases, undisturbed):
+    """As when a machine goes down: the command and its two workers."""
+    out, whole = tmp_path / 'out', undisturbed['bp4d']
+    command = [sys.executable, 'tools/dataset_converters/bp4d.py', str(releases / 'bp4d'), str(out),
+               '--workers', '2']
+    process = subprocess.Popen(command, cwd=repo, start_new_session=True,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and number_of_files(out) < len(whole) // 2:
+        try:
+            process.wait(timeout=0.001)
+        except subprocess.TimeoutExpired:
+            continue
+    os.killpg(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert all(whole.get(path, data) == data for path, data in content(out).items())
+    convert(repo, releases, 'bp4d', out).join()
+    assert content(out) == whole
