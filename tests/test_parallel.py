@@ -4,12 +4,15 @@
 import argparse
 import os
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from fmae_iat_plugin import parallel
-from fmae_iat_plugin.datasets.converters import ConversionError
+from fmae_iat_plugin.datasets.converters import ConversionError, convert_bp4d
+from fmae_iat_plugin.datasets.synthfacs_releases import write_bp4d
 from fmae_iat_plugin.parallel import (
+    BACKENDS,
     ParallelError,
     Workers,
     add_parallel_arguments,
@@ -37,12 +40,6 @@ def test_results_stand_in_the_order_of_the_units(workers):
     number = workers.number if isinstance(workers, Workers) else workers or usable_cores()
     here = {pid == os.getpid() for _, pid, _ in results}
     assert here == {number == 1}  # one worker is this process, two are others
-
-
-@pytest.mark.parametrize('workers', [1, 2])
-def test_an_error_in_a_unit_is_the_error_of_the_run(workers):
-    with pytest.raises(ConversionError, match='-3 is negative'):
-        run_parallel(make_work(), [1, 2, -3, 4], workers)
 
 
 @pytest.mark.parametrize('backend', ['loky', 'ray'])
@@ -90,3 +87,59 @@ def test_a_wrong_number_on_the_command_line(text, capsys):
 def test_usable_cores_respects_the_affinity(monkeypatch):
     monkeypatch.setattr(parallel.os, 'sched_getaffinity', lambda _: {3, 5, 6}, raising=False)
     assert usable_cores() == 3
+
+
+def test_a_cluster_that_is_not_there(monkeypatch):
+    def init(**kwargs):
+        raise ConnectionError(f'nobody answers {kwargs["address"]}')
+
+    monkeypatch.setitem(sys.modules, 'ray', SimpleNamespace(is_initialized=lambda: False,
+                                                           init=init))
+    with pytest.raises(ParallelError, match="no Ray cluster at 'head:6379': nobody .*ray start"):
+        run_parallel(make_work(), [1], 2, backend='ray', address='head:6379')
+
+
+@pytest.fixture(scope='module')
+def cluster():
+    """A Ray of two workers on this machine, as ``--backend ray --workers 2`` starts it."""
+    ray = pytest.importorskip('ray', reason='Ray is not installed (the extra `ray`)')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv('RAY_ADDRESS', raising=False)
+        patch.setenv('RAY_USAGE_STATS_ENABLED', '0')
+        parallel._start_ray(ray, 2, None)
+        yield ray
+        ray.shutdown()
+
+
+def test_ray_keeps_the_order_and_the_folder(cluster, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    results = run_parallel(make_work(), range(9), 2, backend='ray')
+    assert [(square, folder) for square, _, folder in results] == [
+        (k * k, str(tmp_path)) for k in range(9)]
+    assert os.getpid() not in {pid for _, pid, _ in results}
+
+
+def test_ray_hands_the_error_on(cluster):
+    with pytest.raises(ConversionError, match='^-3 is negative$'):
+        run_parallel(make_work(), [1, 2, -3, 4], 2, backend='ray')
+    with pytest.raises(ParallelError, match='3 workers, but the Ray cluster has 2 CPUs'):
+        run_parallel(make_work(), [1, 2, 3], 3, backend='ray')
+
+
+def test_ray_and_loky_convert_to_the_same_bytes(cluster, tmp_path):
+    write_bp4d(tmp_path / 'release', subjects=2, tasks=['T1', 'T7'], frames=8, size=64, seed=2,
+               frames_as='videos', workers=1)
+    contents = []
+    for backend in BACKENDS:
+        out = tmp_path / backend
+        convert_bp4d(str(tmp_path / 'release'), str(out), workers=Workers(2, backend))
+        contents.append({str(path.relative_to(out)): path.read_bytes()
+                         for path in out.rglob('*') if path.is_file()})
+    assert contents[0] == contents[1]
+    assert sum(name.endswith('.jpg') for name in contents[0]) > 24
+
+
+@pytest.mark.parametrize('workers', [1, 2])
+def test_an_error_in_a_unit_is_the_error_of_the_run(workers):
+    with pytest.raises(ConversionError, match='-3 is negative'):
+        run_parallel(make_work(), [1, 2, -3, 4], workers)
