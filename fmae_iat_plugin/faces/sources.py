@@ -87,6 +87,12 @@ def _table_source(path: Path, images: Optional[Path], options: CropOptions) -> S
         images = path.parent / 'images' if (path.parent / 'images').is_dir() else path.parent
     if not images.is_dir():
         raise CropError(f'the image folder {images} does not exist.')
+    outside = [row for row, name in enumerate(table.images)
+               if os.path.isabs(name) or '..' in Path(name).parts]
+    if outside:  # the crop would be written there
+        raise CropError(f'{path}, line {table.line(outside[0])}: image '
+                        f'{table.images[outside[0]]!r} leaves the image folder ({len(outside)} '
+                        'such lines). Remedy: paths below --images.')
     stems = _stems(list(table.images))
     files = [FrameFile(name, images / name, 0, stem) for name, stem in zip(table.images, stems)]
     keys = [name for name in ('subject', 'sequence') if name in table.frame]

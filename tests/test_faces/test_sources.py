@@ -82,6 +82,10 @@ def test_errors_name_what_is_wrong(tmp_path):
         find_source(folder, out, CropOptions(faces='all'))
     with pytest.raises(CropError, match='pictures does not exist'):
         find_source(folder, out, CropOptions(), tmp_path / 'pictures')
+    for name in ('/data/1.jpg', 'a/../../1.jpg'):  # a crop must never land on its frame
+        table(tmp_path, ['1.jpg,A,0,T1,1', f'{name},A,0,T1,2'], images=False)
+        with pytest.raises(CropError, match=f'line 3: image .{name}. leaves the image folder'):
+            find_source(folder, out, CropOptions())
     table(tmp_path, ['1.jpg,A,0,detected'], 'image,subject,AU1,face', images=False)
     with pytest.raises(CropError, match='columns face already'):
         find_source(folder, out, CropOptions())
