@@ -90,12 +90,15 @@ def image_folder(table: Path, columns) -> Path:
 
 
 def check_labels(table: AnnotationTable, protocol: Protocol) -> List[Finding]:
-    """Labels against the protocol's threshold: intensities where it has one, else 0 and 1."""
+    """Labels against the protocol: intensities where it has a threshold, else 0 and 1.
+
+    Folds alone, without ``aus`` and threshold, say nothing about labels.
+    """
     threshold, labels = protocol.intensity_threshold, table.labels
     if threshold is not None and threshold > 1 and not (labels > 1).any():
         return [Finding('labels', table.path, 0, f'{protocol.name} counts intensities of '
                         f'{threshold:g} or more as positive, but no cell is above 1')]
-    if threshold is not None:
+    if threshold is not None or protocol.aus is None:
         return []
     wrong = np.argwhere(~np.isnan(labels) & (labels != 0) & (labels != 1))
     return [Finding('labels', table.images[row], table.line(row), f'{au_name(table.aus[column])} '
@@ -213,7 +216,8 @@ def verify_table(path: Union[str, Path], images: Optional[str] = None,
              for fold, members in (folds.folds if folds else {}).items()}
     return _report(str(path), found, images=str(folder), rows=len(table.images),
                    subjects=summary['subjects'], without_face=int(faceless.sum()),
-                   positive_from=summary['positive_from'], action_units=units, folds=parts)
+                   positive_from=summary['positive_from'], action_units=units, folds=parts,
+                   prevalence_not_compared_because=summary['not_compared_because'])
 
 
 def _report(path: str, found: Sequence[Finding], **more) -> dict:

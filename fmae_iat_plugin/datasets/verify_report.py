@@ -23,7 +23,10 @@ def print_report(report: dict, console: Console) -> None:
     checks = Table('check', 'problems')
     for check, meaning in CHECKS.items():
         number = report['checks'][check]
-        checks.add_row(meaning, f'[red]{number}[/red]' if number else '[green]none[/green]')
+        state = f'[red]{number}[/red]' if number else '[green]none[/green]'
+        if check == 'prevalence' and report.get('prevalence_not_compared_because'):
+            state = escape(f'not compared: {report["prevalence_not_compared_because"]}')
+        checks.add_row(meaning, state)
     console.print(checks)
     if 'rows' in report:
         console.print(f'{report["rows"]} rows of {report["subjects"]} subjects, '

@@ -14,7 +14,7 @@ from fmae_iat_plugin.datasets.verify import verify_table
 from fmae_iat_plugin.datasets.verify_report import print_report
 
 SUBJECTS = ('anna', 'ben', 'cleo', 'dora')
-FOLDS = {'folds': {'1': ['anna', 'ben'], '2': ['cleo', 'dora']}}
+FOLDS = {'folds': {'1': ['anna', 'ben'], '2': ['cleo', 'dora']}, 'aus': [1, 12]}
 
 
 class Faces:
@@ -98,6 +98,8 @@ def test_intensities_under_a_protocol_of_occurrences(faces):
     report = faces.verify()
     assert problems(report) == [('labels', 'anna/2.png', 4), ('labels', 'cleo/1.png', 11)]
     assert problems(faces.verify(protocol=None)) == []  # without one, both are fine
+    (faces.root / 'folds.json').write_text(json.dumps({'folds': FOLDS['folds']}))
+    assert problems(faces.verify()) == []  # folds alone say nothing about labels
 
 
 def test_occurrences_under_a_protocol_of_intensities(faces):
@@ -199,6 +201,7 @@ def test_the_report_for_people(faces):
     text = console.file.getvalue()
     assert 'missing: ben/1.png, line 7' in text and '1 problems, 0 notes' in text
     assert '16 rows of 4 subjects' in text and 'AU12' in text
+    assert 'not compared: no published numbers' in text
     faces.rows[0]['AU1'] = '7'
     print_report(faces.verify(), console)
     assert "AU1 is '7'" in console.file.getvalue()
