@@ -42,7 +42,8 @@ def test_the_number_of_classes_is_the_box_heads():
 CONFIG = '''
 _base_ = 'mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py'
 classes = {classes}
-model = dict(bbox_head=dict(num_classes={number}), test_cfg=dict(score_thr=0., max_per_img=20))
+model = dict(backbone=dict(init_cfg=None), bbox_head=dict(num_classes={number}),
+             test_cfg=dict(score_thr=0., max_per_img=20))
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=(160, 160), keep_ratio=True),
@@ -86,11 +87,14 @@ def pictures():
 
 def test_boxes_are_mmdets_own_of_the_chosen_class(model_files, pictures):
     from mmdet.apis import inference_detector, init_detector
+    from mmengine.registry import DefaultScope
     config, checkpoint = map(str, model_files)
-    reference = init_detector(config, checkpoint, palette='random', device='cpu')
+    with DefaultScope.overwrite_default_scope('mmdet'):  # init_detector leaves its own behind
+        reference = init_detector(config, checkpoint, palette='random', device='cpu')
+        expected = inference_detector(reference, pictures)
     found = {label: build_detector(config, checkpoint=checkpoint, label=label, threshold=0.,
                                    batch_size=2)(pictures) for label in ('face', 'cat')}
-    for place, sample in enumerate(inference_detector(reference, pictures)):
+    for place, sample in enumerate(expected):
         instances, total = sample.pred_instances, 0
         for index, label in enumerate(('cat', 'face')):
             own, keep = found[label][place], instances.labels == index
@@ -112,9 +116,9 @@ def test_the_threshold_and_the_default_class(model_files, pictures):
 
 def test_the_scope_of_others_is_left_alone(model_files):
     from mmengine.registry import DefaultScope
-    before = DefaultScope.get_current_instance()
-    build_detector(str(model_files[0]), checkpoint=str(model_files[1]), threshold=.25)
-    assert DefaultScope.get_current_instance() is before
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        build_detector(str(model_files[0]), checkpoint=str(model_files[1]), threshold=.25)
+        assert DefaultScope.get_current_instance().scope_name == 'mmpretrain'
 
 
 class Hostile:
