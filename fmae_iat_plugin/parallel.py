@@ -3,8 +3,10 @@
 
 import argparse
 import os
+import threading
+import time
 from collections import deque
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Callable, Iterator, NamedTuple, Optional, Sequence, Tuple, Union
 
 from joblib import Parallel, delayed
@@ -88,8 +90,24 @@ def run_parallel(work: Callable, units: Sequence, workers: Processes = 1,
 
 def _loky(work: Callable, units: list, number: int) -> Iterator[Tuple[int, Any]]:
     number = min(number or usable_cores(), len(units))
+    call = work if number == 1 else partial(_end_with_parent, work, os.getpid())
     parallel = Parallel(n_jobs=number, return_as='generator')
-    yield from enumerate(parallel(delayed(work)(unit) for unit in units))
+    yield from enumerate(parallel(delayed(call)(unit) for unit in units))
+
+
+@lru_cache(maxsize=1)
+def _watch(parent: int) -> None:
+    def wait() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _end_with_parent(work: Callable, parent: int, unit) -> Any:
+    _watch(parent)  # else loky's processes work on for minutes after a SIGKILL of the command
+    return work(unit)
 
 
 def _call(work: Callable, folder: str, unit) -> Any:
