@@ -73,7 +73,7 @@ class Tracker:
     """Numbers the faces of a sequence and bridges missed frames.
 
     Frames go in one after the other and come out in the same order, as soon as no later frame can
-    change them; at most ``max_gap + 1`` are held back.
+    change them; at most ``max_gap`` are held back.
 
     Args:
         max_gap (int): Longest gap that is bridged, in frame numbers; 0 = none.

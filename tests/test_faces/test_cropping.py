@@ -126,18 +126,21 @@ def killed_at(nth, *arguments):
     """Crop in a child process that is killed at its nth file, before it gets its final name."""
     child = os.fork()
     if child == 0:
-        calls, replace = [], os.replace
+        try:
+            signal.alarm(60)
+            cv2.setNumThreads(1)  # the threads of the parent do not exist here
+            calls, replace = [], os.replace
 
-        def kill(*args):
-            calls.append(args)
-            if len(calls) == nth:
-                os.kill(os.getpid(), signal.SIGKILL)
-            replace(*args)
+            def kill(*args):
+                calls.append(args)
+                if len(calls) == nth:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                replace(*args)
 
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        with patch('os.replace', kill):
-            crop_faces(*arguments)
-        os._exit(0)
+            with patch('os.replace', kill):
+                crop_faces(*arguments)
+        finally:
+            os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 

@@ -3,6 +3,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fmae_iat_plugin.faces import Detections
 from fmae_iat_plugin.faces.tracking import Tracker, overlap, select_faces
@@ -16,13 +18,13 @@ def detections(*boxes):
 def follow(frames, max_gap):
     """{frame: boxes or None} -> {frame: [(state, box, track)]}; checks that order is kept."""
     tracker, out, held = Tracker(max_gap), [], 0
-    for number, boxes in frames:
+    for pushed, (number, boxes) in enumerate(frames, 1):
         done = tracker.push(number, number, [(tuple(map(float, box)), 1.) for box in boxes])
         out += done
-        held = max(held, number - (out[-1][0] if out else frames[0][0] - 1))
+        held = max(held, pushed - len(out))
     out += tracker.finish()
     assert [number for number, _ in out] == [number for number, _ in frames]
-    assert held <= max_gap + 1
+    assert held <= max_gap
     return {number: [(f.state, f.box, f.track) for f in faces] for number, faces in out}
 
 
@@ -104,3 +106,21 @@ def test_two_faces_that_pass_keep_their_numbers():
         assert boxes[1] == pytest.approx((4 * n, 0, 4 * n + 30, 30))
         assert boxes[2] == pytest.approx((90 - 4 * n, 28, 120 - 4 * n, 58))
     assert got[4][1][0] == 'tracked'
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.booleans()), min_size=1, max_size=30),
+       st.integers(0, 6))
+def test_any_pattern_of_misses_equals_a_look_in_both_directions(pattern, max_gap):
+    numbers = np.cumsum([step for step, _ in pattern]).tolist()
+    seen = {n: (n / 4, 1., n / 4 + 40, 41.) for n, (_, hit) in zip(numbers, pattern) if hit}
+    got = follow([(n, [seen[n]] if n in seen else []) for n in numbers], max_gap)
+    for n in numbers:
+        before, after = (max((m for m in seen if m < n), default=None),
+                         min((m for m in seen if m > n), default=None))
+        if n in seen:
+            assert [face[:2] for face in got[n]] == [('detected', seen[n])]
+        elif None not in (before, after) and after - before - 1 <= max_gap:
+            (state, box, _), = got[n]
+            assert state == 'tracked' and box == pytest.approx((n / 4, 1., n / 4 + 40, 41.))
+        else:
+            assert got[n] == []
