@@ -107,10 +107,16 @@ def saved(value) -> bytes:
     return file.getvalue()
 
 
+STORED = st.builds(
+    lambda code, store: saved(np.array(store(code))), st.integers(-1, 12) | st.integers(0, 10),
+    st.sampled_from([int, str, float, np.int8, np.float16, np.uint64, '{:02d}'.format, bool,
+                     '{}.0'.format, ' {}\n'.format, lambda c: [c], lambda c: [c, c],
+                     lambda c: str(c).encode(), lambda c: f'x{c}']))
+HEADER = [b'(1,)', b'()', b'<i8', b'<U2', b'|O', b'L']
+
+
 @fuzzed
-@given(data=mutated(st.sampled_from([
-    saved(np.array(v)) for v in (3, '3', 10, 7., '4.0', [5], np.int8(8), '12', -1, 'x', [1, 2],
-                                 True, b'3', '٣')]), [b'(1,)', b'()', b'<i8', b'<U2', b'|O', b'L']))
+@given(data=mutated(STORED, HEADER, most=2) | mutated(STORED, kinds='g', most=2))
 @example(data=saved(np.array('3'))[:129] + b'\x00\x11' + saved(np.array('3'))[130:])  # no Unicode
 def test_affectnet(tmp_path, data):
     expected = brute_force.npy(data)
