@@ -18,7 +18,8 @@ def parse_args():
     parser.add_argument('source', metavar='IN', help='image, video, folder of them, or annotation '
                         'table (the file, or the folder that holds annotation.csv)')
     parser.add_argument('out', metavar='OUT', help='output folder; that of a table may be IN')
-    parser.add_argument('--images', help="folder of a table's images; default: images beside it")
+    parser.add_argument('--images', help="folder of a table's images; default: images beside it, "
+                        'or its own folder')
     group = parser.add_argument_group('detector')
     group.add_argument('--detector', default='dlib', help='dlib (default), or an mmdet config')
     group.add_argument('--checkpoint', help='mmdet: weights, path or URL')

@@ -62,7 +62,8 @@ def crop_faces(source: Union[str, Path], out: Union[str, Path],
             becomes the table of the crops, and that of the frames ``annotation_frames.csv``.
         detector: Which detector; anything with ``build()`` and ``record()``. Defaults to dlib.
         options: Which faces, and how they are cropped. Defaults to the published crop.
-        images: Folder of a table's images. Defaults to ``images`` beside the table.
+        images: Folder of a table's images. Defaults to ``images`` beside the table, or the table's
+            own folder, wherever they are.
         workers: Number of processes, or :class:`~fmae_iat_plugin.parallel.Workers`.
 
     Returns:

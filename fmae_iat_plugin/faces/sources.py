@@ -41,7 +41,8 @@ def find_source(path: Path, out: Path, options: CropOptions,
             folder of images and videos.
         out: Output folder; never searched.
         options: ``track`` makes a sequence of every folder of images.
-        images: Folder of a table's images. Defaults to ``images`` beside the table.
+        images: Folder of a table's images. Defaults to ``images`` beside the table, or the table's
+            own folder, wherever they are.
 
     Raises:
         CropError: If there is nothing to crop, or faces cannot be tracked or chosen in it.
@@ -83,10 +84,13 @@ def _table_source(path: Path, images: Optional[Path], options: CropOptions) -> S
     if options.faces == 'all':
         raise CropError(f'{path}: the labels of a row are those of one face. Remedy: largest or '
                         'central; all is for images and videos without labels.')
+    folders = [images] if images is not None else [path.parent / 'images', path.parent]
+    images = next((folder for folder in folders
+                   if any((folder / name).is_file() for name in table.images)), None)
     if images is None:
-        images = path.parent / 'images' if (path.parent / 'images').is_dir() else path.parent
-    if not images.is_dir():
-        raise CropError(f'the image folder {images} does not exist.')
+        raise CropError(f'{path}: not one of its {len(table.images)} images exists, first '
+                        f'{" or ".join(str(folder / table.images[0]) for folder in folders)}. '
+                        'Remedy: name the folder of the images with --images.')
     outside = [row for row, name in enumerate(table.images)
                if os.path.isabs(name) or '..' in Path(name).parts]
     if outside:  # the crop would be written there

@@ -9,10 +9,12 @@ from fmae_iat_plugin.faces.sources import CHUNK, find_source
 HEADER = 'image,subject,AU1,sequence,frame'
 
 
-def table(folder, rows, header=HEADER, images=True):
+def table(folder, rows, header=HEADER, images='images'):
     (folder / 'annotation.csv').write_text('\n'.join([header, *rows]) + '\n')
-    if images:
-        (folder / 'images').mkdir()
+    for row in rows if images is not None else ():
+        path = folder / images / row.split(',')[0]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
     return folder
 
 
@@ -35,6 +37,17 @@ def test_without_usable_frame_numbers_the_order_of_the_rows_counts(tmp_path, fra
     rows = [f'{name}.jpg,A,0,T1,{frame}' for name, frame in zip('xyz', frames)]
     unit, = find_source(table(tmp_path, rows), tmp_path / 'out', CropOptions()).units
     assert [(f.source, f.number) for f in unit.frames] == [('x.jpg', 0), ('y.jpg', 1), ('z.jpg', 2)]
+
+
+@pytest.mark.parametrize('place', ['images', '', 'pictures'])
+def test_where_the_images_of_a_table_are(tmp_path, place):
+    folder = table(tmp_path, ['images/1.jpg,A,0,T1,1', 'images/2.jpg,A,0,T1,2'], images=place)
+    given = tmp_path / place if place == 'pictures' else None
+    source = find_source(folder, tmp_path / 'out', CropOptions(), given)
+    assert all(frame.path.is_file() for frame in source.units[0].frames)
+    if place == 'pictures':
+        with pytest.raises(CropError, match='first .*images/images/1.jpg or .*images/1.jpg'):
+            find_source(folder, tmp_path / 'out', CropOptions())
 
 
 def test_a_table_without_sequences_is_cut_into_chunks(tmp_path):
@@ -77,15 +90,15 @@ def test_errors_name_what_is_wrong(tmp_path):
     (tmp_path / '1.jpg').touch()
     with pytest.raises(CropError, match='its crops need another folder'):
         find_source(tmp_path, tmp_path, CropOptions())
-    folder = table(tmp_path, ['1.jpg,A,0,T1,1'], images=False)
+    folder = table(tmp_path, ['1.jpg,A,0,T1,1'], images=None)
     with pytest.raises(CropError, match='the labels of a row are those of one face'):
         find_source(folder, out, CropOptions(faces='all'))
-    with pytest.raises(CropError, match='pictures does not exist'):
+    with pytest.raises(CropError, match='not one of its 1 images exists, first .*pictures/1.jpg'):
         find_source(folder, out, CropOptions(), tmp_path / 'pictures')
     for name in ('/data/1.jpg', 'a/../../1.jpg'):  # a crop must never land on its frame
-        table(tmp_path, ['1.jpg,A,0,T1,1', f'{name},A,0,T1,2'], images=False)
+        table(tmp_path, ['1.jpg,A,0,T1,1', f'{name},A,0,T1,2'], images=None)
         with pytest.raises(CropError, match=f'line 3: image .{name}. leaves the image folder'):
             find_source(folder, out, CropOptions())
-    table(tmp_path, ['1.jpg,A,0,detected'], 'image,subject,AU1,face', images=False)
+    table(tmp_path, ['1.jpg,A,0,detected'], 'image,subject,AU1,face', images=None)
     with pytest.raises(CropError, match='columns face already'):
         find_source(folder, out, CropOptions())
