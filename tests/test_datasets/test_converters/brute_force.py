@@ -184,7 +184,7 @@ def npy(data: bytes):
             return None
         text = data[start:start + size].decode('utf-8' if version[0] == 3 else 'latin1')
         try:
-            header = ast.literal_eval(text.lstrip(' \t'))
+            header = ast.literal_eval(text.strip(' \t\n'))
         except SyntaxError:  # Python 2 wrote long integers as 1L
             header = ast.literal_eval(re.sub(r'(?<=[0-9])\s*L\b', '', text).lstrip(' \t'))
         if sorted(header) != ['descr', 'fortran_order', 'shape'] or \

@@ -103,7 +103,7 @@ def test_real_label_lists_give_the_published_prevalence(tmp_path, real_data, nam
     assert summary['subjects'] == subjects and summary['compared'] and not summary['warnings']
     assert [f['frames'] for f in summary['folds'].values()] == folds
     found = [unit['prevalence'] for unit in summary['action_units']]
-    np.testing.assert_allclose(found, prevalence, atol=0.1)
+    np.testing.assert_allclose(found, prevalence, atol=0.0501)  # published to 0.1
     data = dataset('annotation.csv', data_root=str(tmp_path / 'out'), fold=1, split='test',
                    intensity_threshold=None, check_images=False, pipeline=[])
     assert len(data) == folds[0]
