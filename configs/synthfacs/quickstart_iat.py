@@ -1,6 +1,9 @@
 """FMAE-IAT on rendered faces at 64 px, sized for a laptop: `bash tools/quickstart.sh`.
 
-24 subjects, a third of them unseen; DISFA's eight AUs. The encoder is 96 wide and 4 deep.
+24 subjects, a third of them unseen; DISFA's eight AUs. The encoder is 192 wide and 4 deep. Where it
+departs from the published recipe: no RandAugment and no erasing, a gentle crop (faces are 64 px,
+updates few), Adam's beta1 of 0.5, which keeps a minimax of a few hundred updates from swinging, and
+a lambda for that number.
 """
 _base_ = [
     '../_base_/models/iat_vit-tiny-48px.py',
@@ -17,9 +20,10 @@ train_pipeline = [
     dict(
         type='RandomResizedCrop',
         scale=64,
-        crop_ratio_range=(0.7, 1.0),
-        interpolation='bicubic',
-        backend='pillow'),
+        crop_ratio_range=(0.85, 1.0),
+        aspect_ratio_range=(0.95, 1.05),
+        interpolation='bilinear',
+        backend='cv2'),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
     dict(type='PackInputs', algorithm_keys=('subject', )),
 ]
@@ -36,17 +40,17 @@ test_evaluator = dict(type='ActionUnitMetric')
 model = dict(
     backbone=dict(
         arch=dict(
-            _delete_=True, embed_dims=96, num_layers=4, num_heads=3, feedforward_channels=384),
+            _delete_=True, embed_dims=192, num_layers=4, num_heads=6, feedforward_channels=768),
         img_size=64,
-        patch_size=8,
+        patch_size=16,
         drop_path_rate=0.0),
-    head=dict(in_channels=96, num_classes=len(aus)),
-    adversary=dict(neck=dict(scale=2.0), head=dict(in_channels=96, num_subjects=24)),
-    pretrained=work + '/pretrain/epoch_30.pth')
+    head=dict(in_channels=192, num_classes=len(aus)),
+    adversary=dict(neck=dict(scale=0.5), head=dict(in_channels=192, num_subjects=24)),
+    pretrained=work + '/pretrain/epoch_60.pth')
 optim_wrapper = dict(
     _delete_=True,
     type='OptimWrapper',  # fp32: no accelerator
     constructor='LayerDecayOptimWrapperConstructor',
-    optimizer=dict(type='AdamW', lr=1e-3, betas=(0.9, 0.999), weight_decay=0.05),
+    optimizer=dict(type='AdamW', lr=1e-3, betas=(0.5, 0.999), weight_decay=0.05),
     paramwise_cfg=dict(layer_decay_rate=0.75, undecayed=('cls_token', 'pos_embed')))
-train_cfg = dict(max_epochs=20)
+train_cfg = dict(max_epochs=20, val_interval=2)

@@ -12,13 +12,14 @@ pipeline = [
         type='RandomResizedCrop',
         scale=64,
         crop_ratio_range=(0.5, 1.0),
-        interpolation='bicubic',
-        backend='pillow'),
+        aspect_ratio_range=(0.95, 1.05),
+        interpolation='bilinear',
+        backend='cv2'),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
     dict(type='PackInputs'),
 ]
 train_dataloader = dict(
-    batch_size=32,  # the total over all processes
+    batch_size=64,  # the total over all processes
     num_workers=1,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
@@ -30,22 +31,22 @@ train_dataloader = dict(
 model = dict(
     backbone=dict(
         arch=dict(
-            _delete_=True, embed_dims=96, num_layers=4, num_heads=3, feedforward_channels=384),
+            _delete_=True, embed_dims=192, num_layers=4, num_heads=6, feedforward_channels=768),
         img_size=64,
-        patch_size=8),
+        patch_size=16),
     neck=dict(
-        num_patches=64,
-        patch_size=8,
-        embed_dim=96,
-        decoder_embed_dim=48,
+        num_patches=16,
+        patch_size=16,
+        embed_dim=192,
+        decoder_embed_dim=64,
         decoder_depth=1,
         decoder_num_heads=4),
-    head=dict(patch_size=8))
+    head=dict(patch_size=16))
 optim_wrapper = dict(
     _delete_=True,
     type='OptimWrapper',  # fp32: no accelerator
     constructor='LayerDecayOptimWrapperConstructor',
-    optimizer=dict(type='AdamW', lr=1e-3, betas=(0.9, 0.95), weight_decay=0.05))
-param_scheduler = dict(warmup_epochs=3)
-train_cfg = dict(max_epochs=30)
-default_hooks = dict(checkpoint=dict(interval=5))
+    optimizer=dict(type='AdamW', lr=1.5e-3, betas=(0.9, 0.95), weight_decay=0.05))
+param_scheduler = dict(warmup_epochs=6)
+train_cfg = dict(max_epochs=60)
+default_hooks = dict(checkpoint=dict(interval=10))
