@@ -56,7 +56,8 @@ FIGURES = dict(tsne=['<svg id="one"/>', '<svg id="two"/>'], f1='<svg id="f1"/>',
 def test_the_page_shows_the_numbers_and_escapes_the_texts(report, tmp_path):
     html = write_report(tmp_path, report, FIGURES).read_text(encoding='utf-8')
     for shown in ('51.2', '57.9', '71.2', '60.1', '93.4 %', '41.6 %', '4.2 %', '73.4 %', '21.6 %',
-                  'Inner brow raiser', 'Sentence two', 'S003', 'Title &lt;i&gt;', 'Summary &amp; co',
+                  'Inner brow raiser', 'Sentence two', 'S003', 'Title &lt;i&gt;',
+                  'Summary &amp; co',
                   'lr = &lt;1&gt;', '✓ reproduced', '✗ not reproduced', '? not enough data'):
         assert shown in html, shown
     assert '–' in html  # an AU without positives has no F1
