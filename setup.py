@@ -29,7 +29,8 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10',
     packages=find_packages(include=['fmae_iat_plugin', 'fmae_iat_plugin.*']),
-    package_data={'fmae_iat_plugin': ['datasets/protocols/*.json', 'visualization/templates/*']},
+    package_data={'fmae_iat_plugin': ['datasets/protocols/*.json', 'visualization/templates/*',
+                                      'apis/schemas/*.json']},
     install_requires=requirements('runtime'),
     extras_require=extras,
     classifiers=[
