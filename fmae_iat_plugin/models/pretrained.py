@@ -1,109 +1,23 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Loads a pretrained encoder strictly, and from files that cannot run code.
+"""Loads a pretrained encoder strictly.
 
 MMEngine's ``init_cfg=dict(type='Pretrained', ...)`` loads with ``strict=False``: a wrong prefix or
-architecture leaves a randomly initialised encoder and a warning. It also falls back to a full
-unpickling, which runs whatever a hostile file contains. Both are avoided here.
+architecture leaves a randomly initialised encoder and a warning. Here it is an error.
 """
 
 import os
-import pickle
 import re
-from urllib.error import URLError
 
-import torch
 from mmengine.logging import MMLogger
 from torch import Tensor, nn
+
+from .checkpoint import read_state_dict
+from .vit_size import SIZES
 
 # Parts of a checkpoint that an encoder has no use for: the decoder of MAE pretraining (neck,
 # head) and everything around the encoder of an AU classifier.
 _NOT_ENCODER = ('neck.', 'head.', 'adversary.', 'data_preprocessor.', 'target_generator.',
                 'target.')
-_ARCH_NAMES = {(384, 12): "ViT-S, arch='deit-small'", (768, 12): "ViT-B, arch='base'",
-               (1024, 24): "ViT-L, arch='large'", (1280, 32): "ViT-H, arch='huge'"}
-
-
-class _Discarded:
-    """Takes the place of each allowed object that is not a tensor: holds nothing, does nothing."""
-
-    def __new__(cls, *args, **kwargs):
-        return super().__new__(cls)
-
-    def __init__(self, *args, **kwargs):
-        pass
-
-    def __setstate__(self, state):
-        pass
-
-
-# The non-tensor objects that MMEngine's and MAE's checkpoints really contain (log history, numpy
-# scalars, command-line arguments). None of them is ever created: `_Discarded` is, so that even
-# `getattr`, which MMEngine's log history refers to, is harmless.
-_DISCARDED_NAMES = (
-    'builtins.getattr', 'builtins.slice', 'argparse.Namespace', 'pathlib.PosixPath',
-    'pathlib.WindowsPath', 'pathlib.PurePosixPath', 'pathlib.PureWindowsPath',
-    'mmengine.logging.history_buffer.HistoryBuffer', 'numpy.dtype', 'numpy.ndarray',
-    'numpy.core.multiarray._reconstruct', 'numpy.core.multiarray.scalar',
-    'numpy._core.multiarray._reconstruct', 'numpy._core.multiarray.scalar')
-
-
-def read_state_dict(checkpoint: str | os.PathLike) -> dict[str, Tensor]:
-    """Reads the weights of a checkpoint without unpickling arbitrary objects.
-
-    Args:
-        checkpoint: Path, or http(s) URL, of a ``.pth`` file: an MMEngine checkpoint
-            (``state_dict``), a MAE-style one (``model``) or a plain dict of tensors. A URL is kept
-            in ``torch.hub``'s cache; processes that fetch it at the same time do not disturb
-            each other.
-
-    Returns:
-        Tensors on the CPU by name, a ``module.`` prefix of DDP removed.
-
-    Raises:
-        ConnectionError: If a URL cannot be fetched.
-        FileNotFoundError: If the file does not exist.
-        ValueError: If the file is unreadable, holds objects that could run code, or no weights.
-    """
-    path = os.fspath(checkpoint)
-    discarded = [(_Discarded, name) for name in _DISCARDED_NAMES]
-    try:
-        with torch.serialization.safe_globals(discarded):
-            if path.startswith(('http://', 'https://')):
-                content = torch.hub.load_state_dict_from_url(
-                    path, map_location='cpu', progress=False, weights_only=True)
-            else:
-                content = torch.load(
-                    os.path.expanduser(path), map_location='cpu', weights_only=True)
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f'checkpoint {path} does not exist. Remedy: set model.pretrained '
-                                'to a local file (pretraining leaves work_dirs/CONFIG/epoch_N.pth)'
-                                ' or to an address that starts with http:// or https://'
-                                ) from error
-    except URLError as error:
-        raise ConnectionError(f'cannot download checkpoint {path}: {error}') from error
-    except pickle.UnpicklingError as error:
-        reason = re.search(r'GLOBAL \S+|invalid load key.*', str(error))
-        reason = reason.group() if reason else str(error).splitlines()[-1]
-        raise ValueError(
-            f'checkpoint {path} was refused ({reason}): it is no file of tensors (a saved web page'
-            ' or Git LFS pointer looks like this), or holds Python objects, and opening those '
-            "could run code. Ask its author for a file with only the 'state_dict'") from error
-    except (RuntimeError, EOFError, IsADirectoryError, AssertionError, IndexError) as error:
-        raise ValueError(f'checkpoint {path} is not a readable torch file (interrupted download?):'
-                         f' {error}') from error
-    weights = content
-    for key in ('state_dict', 'model'):
-        if isinstance(content, dict) and isinstance(content.get(key), dict):
-            weights = content[key]
-            break
-    if (not isinstance(weights, dict) or not weights
-            or not all(isinstance(value, Tensor) for value in weights.values())):
-        found = sorted(map(str, content))[:10] if isinstance(content, dict) else type(content)
-        raise ValueError(f"checkpoint {path} has neither 'state_dict' nor 'model', nor is it a "
-                         f'dict of tensors; it holds: {found}')
-    if all(name.startswith('module.') for name in weights):
-        weights = {name[len('module.'):]: value for name, value in weights.items()}
-    return dict(weights)
 
 
 def load_pretrained_encoder(backbone: nn.Module, checkpoint: str | os.PathLike) -> None:
@@ -132,7 +46,7 @@ def load_pretrained_encoder(backbone: nn.Module, checkpoint: str | os.PathLike) 
         raise ValueError(
             f"checkpoint {checkpoint} uses timm's names (blocks.0.attn.qkv, patch_embed.proj), as "
             'MAE and the FMAE authors release theirs: convert it to MMPretrain names first '
-            '(tools/model_converters)')
+            '(python tools/model_converters/fmae_to_mmpretrain.py SRC DST)')
     prefix = 'backbone.' if any(name.startswith('backbone.') for name in weights) else ''
     encoder = {name[len(prefix):]: value for name, value in weights.items()
                if name.startswith(prefix)}
@@ -187,7 +101,8 @@ def _describe(weights: dict[str, Tensor]) -> str:
     if kernel is None or kernel.ndim != 4 or not blocks:
         return 'no VisionTransformer'
     width, patch = kernel.shape[0], kernel.shape[-1]
-    name = _ARCH_NAMES.get((width, blocks), 'unnamed arch')
+    letter, arch = SIZES.get((width, blocks), ('', ''))
+    name = f'ViT-{letter}, arch={arch!r}' if arch else 'unnamed arch'
     return f'a {name} ({width} wide, {blocks} blocks, patch {patch})'
 
 

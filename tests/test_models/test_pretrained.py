@@ -17,7 +17,7 @@ from mmpretrain.models import MAE, VisionTransformer
 from mmpretrain.structures import DataSample
 from mmpretrain.utils import register_all_modules
 
-from fmae_iat_plugin.models import pretrained
+from fmae_iat_plugin.models import checkpoint
 from fmae_iat_plugin.models.pretrained import load_pretrained_encoder, read_state_dict
 
 register_all_modules(init_default_scope=False)
@@ -254,8 +254,8 @@ def test_allowed_objects_are_never_created(tmp_path, monkeypatch):
     torch.save({'state_dict': {'weight': torch.ones(2)}, 'meta': meta}, path)
     with pytest.raises(ValueError, match=r'was refused \(GLOBAL .*Witness'):
         read_state_dict(path)
-    monkeypatch.setattr(pretrained, '_DISCARDED_NAMES',
-                        (*pretrained._DISCARDED_NAMES, f'{Witness.__module__}.Witness'))
+    monkeypatch.setattr(checkpoint, '_DISCARDED_NAMES',
+                        (*checkpoint._DISCARDED_NAMES, f'{Witness.__module__}.Witness'))
     assert torch.equal(read_state_dict(path)['weight'], torch.ones(2))
     assert not Witness.alive
     torch.load(path, weights_only=False)  # what a full unpickling would have done
