@@ -47,7 +47,7 @@ _SAFETENSORS = '.safetensors'
 
 
 def read_checkpoint(checkpoint: str | os.PathLike, trust_pickle: bool = False) -> dict:
-    """Reads a checkpoint; the guard that stands before every load of the package.
+    """Reads a checkpoint; the guard before the package's own loads.
 
     Args:
         checkpoint: Path, or http(s) URL, of a ``.pth`` or ``.safetensors`` file. A URL is kept in
