@@ -51,7 +51,7 @@ class SweepSeed(Quickstart):
             probe = identity_probe(found['features'], found['subjects'], *self.probe_frames,
                                    seed=self.seed)
             out[f'{name}/counts'] = subject_counts(tested.scores, tested.labels, tested.subjects)
-            out[f'{name}/epochs'] = metric_by_epoch(self.run_dir(name), 'f1/mean')[1]
+            out[f'{name}/epochs'] = np.stack(metric_by_epoch(self.run_dir(name), 'f1/mean'))
             out[f'{name}/chance'] = np.array(probe.chance)
             for kind in KINDS:
                 out[f'{name}/{kind}'] = getattr(probe, kind)
@@ -96,7 +96,7 @@ def summarize(files: Sequence[os.PathLike]) -> List[dict]:
             rise_interval=[100 * v for v in interval],
             f1_seeds=[100 * float(mean_f1(seed[f'lambda_{value:g}/counts'].sum(1)))
                       for seed in seeds],
-            best_epochs=[int(values.argmax()) + 1 for values in epochs],
+            best_epochs=[int(epoch[f1.argmax()]) for epoch, f1 in epochs],
             chance=100 * float(seeds[0][f'lambda_{value:g}/chance']))
         for kind in KINDS:
             accuracy, plain = pooled(value, kind), pooled(0, kind)

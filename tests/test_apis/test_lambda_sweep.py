@@ -18,7 +18,7 @@ def files(tmp_path):
         for value in LAMBDAS:
             name = f'lambda_{value:g}'
             numbers[f'{name}/counts'] = rng.integers(1, 30, (4, people, 2))
-            numbers[f'{name}/epochs'] = rng.random(6)
+            numbers[f'{name}/epochs'] = np.stack([np.arange(2, 14, 2), rng.random(6)])
             numbers[f'{name}/chance'] = np.array(0.25)
             numbers[f'{name}/paper'] = rng.random(people + 4)
             numbers[f'{name}/logistic'] = rng.random(people + 4)
@@ -54,8 +54,8 @@ def test_pooled_numbers_equal_a_loop_over_people(files):
         assert row['paper_interval'][0] < row['paper'] < row['paper_interval'][1]
         assert row['chance'] == 25
         for seed, best in zip(seeds, row['best_epochs'], strict=True):
-            values = list(seed[f'lambda_{value:g}/epochs'])
-            assert values[best - 1] == max(values)
+            curve = dict(zip(*seed[f'lambda_{value:g}/epochs']))  # epoch -> F1
+            assert curve[best] == max(curve.values())
     assert rows[0]['rise'] == 0 and rows[0]['rise_interval'] == [0, 0]
     table = markdown(rows)
     assert f'| 0.02 | {rows[1]["f1"]:.1f} (' in table
