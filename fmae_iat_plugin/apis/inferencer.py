@@ -1,0 +1,229 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""Action units of every face of images and videos, called as MMPretrain's inferencers are.
+
+Frames are read in one thread and their faces found and cropped in another while the model works on
+the faces before them; a few frames wait in between, so memory does not grow with a video.
+"""
+
+from contextlib import ExitStack, closing
+from itertools import islice
+from pathlib import Path
+from typing import Callable, Iterator, List, Optional, Sequence, Union
+
+import numpy as np
+import torch
+from mmcv.transforms import Compose
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmpretrain.registry import MODELS, TRANSFORMS
+from mmpretrain.structures import DataSample
+
+from fmae_iat_plugin.action_units import parse_au
+from fmae_iat_plugin.datasets.protocol import load_protocol
+from fmae_iat_plugin.datasets.skipped import Skip, report_skipped
+from fmae_iat_plugin.faces import CropOptions, DetectorSpec
+from fmae_iat_plugin.faces.crop import crop_face, cut
+from fmae_iat_plugin.faces.records import DETECTED
+from fmae_iat_plugin.faces.tracking import Tracker, select_faces
+from fmae_iat_plugin.models.pretrained import read_state_dict
+
+from .inputs import find_inputs, prefetch, read_items
+from .predictions import FacePrediction
+from .writers import as_dict, build_writers
+
+_PROTOCOLS = dict(BP4D='bp4d', BP4DPlus='bp4dplus', DISFA='disfa')
+
+
+class AUInferencer:
+    """Predicts action units.
+
+    Args:
+        model: A config of this repository, path or ``Config``. Its adversary is not built.
+        weights: Checkpoint, opened without running code from it. None: random weights, for tests.
+        device: Defaults to the GPU if there is one.
+        detector: ``'dlib'``, a :class:`~fmae_iat_plugin.faces.DetectorSpec` (mmdet), any
+            function from BGR images to boxes and scores, or None: every image is a face crop.
+        crop: Which faces and how they are cropped. Defaults to the published crop of all faces at
+            224 px, or, where the config's test pipeline has no ``Resize``, at the model's size.
+        aus: Numbers of the action units, in the order of the model's outputs. Defaults to ``aus``
+            of the config's test data set, or those of its protocol (BP4D, BP4D+, DISFA).
+        threshold: Probability from which an action unit is present; a number, or one each.
+            Defaults to the head's ``thr`` (0.5).
+        memory: A face that was not found for so many frames that were looked at keeps its
+            ``face_id`` if the boxes overlap (intersection over union from 0.3).
+
+    Attributes:
+        problems (list[Skip]): What could not be read in the last call.
+
+    Raises:
+        ValueError: If the weights do not fit, or the action units cannot be told.
+    """
+
+    def __init__(self, model: Union[str, Path, Config], weights: Optional[str] = None,
+                 device: Optional[str] = None,
+                 detector: Union[str, DetectorSpec, Callable, None] = 'dlib',
+                 crop: Optional[CropOptions] = None, aus: Optional[Sequence[int]] = None,
+                 threshold: Union[float, Sequence[float], None] = None, memory: int = 15):
+        cfg = model if isinstance(model, Config) else Config.fromfile(model)
+        init_default_scope('mmpretrain')
+        self.model = MODELS.build({**cfg.model, 'adversary': None, 'pretrained': None})
+        if weights is not None:
+            self._load(weights)
+        self.device = torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
+        self.model.to(self.device).eval()
+        data = cfg.test_dataloader.dataset
+        self.aus = tuple(map(parse_au, self._find_aus(data) if aus is None else aus))
+        number = self.model.head.num_classes
+        if len(self.aus) != number:
+            raise ValueError(f'{len(self.aus)} action units {self.aus} are named, the model has '
+                             f'{number} outputs. Remedy: aus=(...), in the order of training.')
+        thr = getattr(self.model.head, 'thr', 0.5) if threshold is None else threshold
+        self.thresholds = np.broadcast_to(np.asarray(thr, dtype=np.float64), (number, ))
+        steps = [step for step in data.pipeline
+                 if step['type'] not in ('LoadFace', 'LoadImageFromFile')]
+        self.pipeline = Compose([TRANSFORMS.build(dict(type='LoadFace')),
+                                 *(TRANSFORMS.build(step) for step in steps)])
+        resizes = any('Resize' in step['type'] or 'Crop' in step['type'] for step in steps)
+        self.fixed_size = None if resizes else int(np.max(cfg.model.backbone.img_size))
+        self.crop = crop or CropOptions(faces='all', size=self.fixed_size or 224)
+        self.crop.check()
+        if isinstance(detector, str):
+            detector = DetectorSpec(detector)
+        self.detector = detector.build() if isinstance(detector, DetectorSpec) else detector
+        self.memory, self.problems = memory, []
+
+    def _load(self, weights: str) -> None:
+        saved = {name: value for name, value in read_state_dict(weights).items()
+                 if not name.startswith('adversary.')}
+        own = self.model.state_dict()
+        wrong = sorted(set(saved) ^ set(own)) + sorted(
+            name for name in set(saved) & set(own) if saved[name].shape != own[name].shape)
+        if wrong:
+            raise ValueError(f'{weights} does not fit the model of the config: {len(wrong)} weights'
+                             f' are missing, left over or of another shape ({", ".join(wrong[:4])})'
+                             '. Remedy: the config it was trained with (its folder has a copy).')
+        self.model.load_state_dict(saved)
+
+    @staticmethod
+    def _find_aus(data: dict) -> Sequence[int]:
+        if data.get('aus'):
+            return data['aus']
+        protocol = data.get('protocol') or _PROTOCOLS.get(data['type'])
+        aus = load_protocol(protocol).aus if protocol else None
+        if not aus:
+            raise ValueError('the config does not say which action units the model predicts. '
+                             'Remedy: aus=(1, 2, ...), in the order of training.')
+        return aus
+
+    def __call__(self, inputs, return_datasamples: bool = False, batch_size: int = 32,
+                 stride: int = 1, pred_out_dir: Optional[str] = None,
+                 formats: Sequence[str] = ('openface', )) -> list:
+        """Predict; one result per face of each frame, and one per frame without a face.
+
+        Args:
+            inputs: Path of an image, video or folder, a pattern, an image (uint8 BGR), or a list.
+            return_datasamples: DataSamples (``pred_score`` ``[C]``, the rest as metainfo) instead
+                of dicts (the form of a JSON line).
+            batch_size: Faces at a time.
+            stride: Every ``stride``-th frame of a video.
+            pred_out_dir: Write files there.
+            formats: Which: openface, pyfeat, json, parquet.
+
+        Raises:
+            FileNotFoundError, ValueError: See :func:`~.inputs.find_inputs`. What turns out to be
+            unreadable is listed in ``problems`` and logged, and the rest goes on.
+        """
+        results, items = [], find_inputs(inputs)  # before there is an output folder
+        with ExitStack() as stack:
+            writers = [] if pred_out_dir is None else [
+                stack.enter_context(writer)
+                for writer in build_writers(formats, pred_out_dir, self.aus)]
+            for row in self.predict(items, batch_size, stride):
+                for writer in writers:
+                    writer.write(row)
+                results.append(self._datasample(row) if return_datasamples
+                               else as_dict(row, self.aus))
+        skip_file = None if pred_out_dir is None else str(Path(pred_out_dir, 'skipped.csv'))
+        report_skipped('Prediction', self.problems, skip_file)
+        return results
+
+    def predict(self, inputs, batch_size: int = 32, stride: int = 1) -> Iterator[FacePrediction]:
+        """The results one after the other, while reading; the arguments are those of a call."""
+        if batch_size < 1 or stride < 1:
+            raise ValueError(f'batch_size {batch_size}, stride {stride}. Remedy: 1 or more.')
+        self.problems: List[Skip] = []
+        items = read_items(find_inputs(inputs), stride, self.problems)
+        waiting, faces = [], 0
+        with closing(prefetch(items, 16)) as frames, \
+                closing(prefetch(self._faces(frames), 2 * batch_size)) as found:
+            for frame, crops in found:
+                waiting.append((frame, crops))
+                faces += len(crops)
+                if faces >= batch_size or len(waiting) >= 256:
+                    yield from self._rows(waiting, batch_size)
+                    waiting, faces = [], 0
+        yield from self._rows(waiting, batch_size)
+
+    def _faces(self, frames) -> Iterator[tuple]:
+        """(frame with its size for the image, [(face, crop)]) in order."""
+        item, tracker, index = None, None, 0
+        frames = iter(frames)
+        while batch := list(islice(frames, getattr(self.detector, 'batch_size', 1))):
+            images = [frame.image for _, frame in batch]
+            detections = self.detector(images) if self.detector else [None] * len(batch)
+            for (source, frame), found in zip(batch, detections):
+                height, width = frame.image.shape[:2]
+                if source is not item:
+                    if tracker is not None:
+                        yield from map(_with_crops, tracker.finish())
+                    item, tracker = source, Tracker(self.memory if source.unit.related else 0)
+                index += 1
+                if found is None:
+                    faces = [((0., 0., float(width), float(height)), None)]
+                    crops = [frame.image if self.fixed_size is None else
+                             cut(frame.image, faces[0][0], self.fixed_size)]
+                else:
+                    faces = select_faces(found, width, height, self.crop.faces)
+                    crops = [crop_face(frame.image, box, self.crop) for box, _ in faces]
+                small = frame._replace(image=(width, height))
+                by_box = {box: crop for (box, _), crop in zip(faces, crops)}
+                yield from map(_with_crops, tracker.push(index, (small, by_box), faces))
+        if tracker is not None:
+            yield from map(_with_crops, tracker.finish())
+
+    def scores(self, crops: Sequence[np.ndarray]) -> np.ndarray:
+        """Probabilities ``[n, C]`` of face crops, uint8 BGR, by the config's test pipeline."""
+        packed = [self.pipeline(dict(img=crop)) for crop in crops]
+        data = {key: [entry[key] for entry in packed] for key in ('inputs', 'data_samples')}
+        with torch.no_grad():
+            samples = self.model.test_step(data)
+        return np.stack([sample.pred_score.cpu().numpy() for sample in samples])
+
+    def _rows(self, waiting: list, batch_size: int) -> Iterator[FacePrediction]:
+        crops = [crop for _, faces in waiting for _, crop in faces]
+        scores = (row for first in range(0, len(crops), batch_size)
+                  for row in self.scores(crops[first:first + batch_size]))
+        for frame, faces in waiting:
+            start, size = (frame.source, frame.number, frame.timestamp), frame.image
+            for face, _ in faces:
+                values = next(scores)
+                yield FacePrediction(*start, face.track - 1, True, face.score, face.box, *size,
+                                     tuple(map(float, values)),
+                                     tuple(map(bool, values >= self.thresholds)))
+            if not faces:
+                yield FacePrediction(*start, 0, False, None, None, *size)
+
+    def _datasample(self, row: FacePrediction) -> DataSample:
+        values = row._asdict()
+        probabilities, present = values.pop('probabilities'), values.pop('present')
+        sample = DataSample(metainfo=dict(values, img_path=row.input, aus=self.aus))
+        if probabilities is not None:
+            sample.set_pred_score(torch.tensor(probabilities))
+            sample.set_pred_label(torch.tensor(np.flatnonzero(present)))
+        return sample
+
+
+def _with_crops(released: tuple) -> tuple:
+    """A frame with its found faces and their crops; faces are not bridged over missed frames."""
+    (frame, crops), faces = released
+    return frame, [(face, crops[face.box]) for face in faces if face.state == DETECTED]

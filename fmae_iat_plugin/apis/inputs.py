@@ -1,0 +1,132 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""What is to be predicted: arrays, images, folders, patterns and videos, as frames in order."""
+
+import glob
+import queue
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Iterable, Iterator, List, NamedTuple, Sequence, Union
+
+import numpy as np
+
+from fmae_iat_plugin.datasets.skipped import Skip
+from fmae_iat_plugin.faces.frames import read_frames
+from fmae_iat_plugin.faces.records import Frame, FrameFile, Unit
+from fmae_iat_plugin.faces.sources import IMAGES, VIDEOS
+
+Input = Union[str, Path, np.ndarray]
+
+
+class Item(NamedTuple):
+    """An image or video: where it is read from, or the image itself."""
+
+    unit: Unit
+    image: object = None
+
+
+def find_inputs(inputs: Union[Input, Sequence[Input]]) -> List[Item]:
+    """Look at what is to be predicted.
+
+    Args:
+        inputs: Path of an image or video, of a folder (searched below, in the order of the names),
+            a pattern (``*``, ``?``, ``**``; the images and videos among what it matches), an image
+            (uint8 BGR ``[H, W, 3]``), or a list of these or of items.
+
+    Raises:
+        FileNotFoundError: If a path does not exist or a pattern matches nothing.
+        ValueError: If a file is neither image nor video, an array no image, a folder empty.
+    """
+    found = []
+    for number, value in enumerate(inputs if isinstance(inputs, (list, tuple)) else [inputs], 1):
+        if isinstance(value, Item):
+            found.append(value)
+            continue
+        if isinstance(value, np.ndarray):
+            if value.dtype != np.uint8 or value.ndim != 3 or value.shape[2] != 3:
+                raise ValueError(f'array {number} is {value.dtype} {value.shape}. Remedy: an image '
+                                 'is uint8 [H, W, 3], channels in the order B, G, R.')
+            found.append(Item(Unit(f'array {number}', []), value))
+            continue
+        path = Path(value).expanduser()
+        if path.exists():
+            found += _of_path(path)
+            continue
+        matches = sorted(match for match in glob.glob(str(path), recursive=True)
+                         if Path(match).suffix.lower() in IMAGES + VIDEOS)
+        if not matches:
+            raise FileNotFoundError(f'{value} does not exist.' if not glob.has_magic(str(value))
+                                    else f'{value} matches no image or video.')
+        found += [item for match in matches for item in _of_path(Path(match))]
+    if not found:
+        raise ValueError('there is nothing to predict: the list of inputs is empty.')
+    return found
+
+
+def _of_path(path: Path) -> List[Item]:
+    if path.is_dir():  # a folder with an annotation table too: its images are meant
+        files = sorted(file for file in path.rglob('*') if file.is_file()
+                       and file.suffix.lower() in IMAGES + VIDEOS
+                       and not any(part[0] == '.' for part in file.relative_to(path).parts))
+        if not files:
+            raise ValueError(f'{path} holds neither images ({", ".join(IMAGES)}) nor videos '
+                             f'({", ".join(VIDEOS)}).')
+        return [item for file in files for item in _of_path(file)]
+    suffix = path.suffix.lower()
+    if suffix not in IMAGES + VIDEOS:
+        raise ValueError(f'{path} is neither an image ({", ".join(IMAGES)}) nor a video '
+                         f'({", ".join(VIDEOS)}), by its suffix.')
+    if suffix in VIDEOS:
+        return [Item(Unit(str(path), [], path, related=True))]
+    return [Item(Unit(str(path), [FrameFile(str(path), path, 1, path.stem)]))]
+
+
+def read_items(items: Sequence[Item], stride: int, problems: List[Skip]) -> Iterator[tuple]:
+    """(item, frame) of all items; of a video every ``stride``-th frame, the first included.
+
+    Args:
+        items: What :func:`find_inputs` found.
+        stride: 1 = every frame.
+        problems: What cannot be read is added here; it has no frame.
+    """
+    for item in items:
+        if item.image is not None:
+            yield item, Frame(item.unit.name, 1, '', None, item.image)
+            continue
+        for frame in read_frames(item.unit, problems):
+            if frame.problem is not None:
+                problems.append(frame.problem)
+            elif (frame.number - 1) % stride == 0:
+                yield item, frame
+
+
+def prefetch(items: Iterable, size: int) -> Iterator:
+    """The same items, computed ahead in a thread: at most ``size`` wait; errors come out here."""
+    waiting: queue.Queue = queue.Queue(size)
+    stop, end = threading.Event(), object()
+
+    def put(value) -> bool:
+        while not stop.is_set():
+            try:
+                waiting.put(value, timeout=.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def work() -> None:
+        try:
+            for item in items:
+                if not put(item):
+                    return
+        finally:
+            put(end)
+
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(work)
+        try:
+            while (item := waiting.get()) is not end:
+                yield item
+            future.result()
+        finally:
+            stop.set()

@@ -1,0 +1,145 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""AUInferencer: scores are those of the test pipeline, every frame has a row, ids are stable."""
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.dataset import default_collate
+from mmpretrain.registry import DATASETS, MODELS
+
+from fmae_iat_plugin.apis.inferencer import AUInferencer
+from fmae_iat_plugin.faces import Detections
+
+AUS = (12, 1, 24)
+
+
+def config(repo):
+    cfg = Config.fromfile(repo / 'configs/custom/own_table_tiny_48px.py')
+    cfg.model.head.num_classes = len(AUS)
+    cfg.test_dataloader.dataset.aus = AUS
+    return cfg
+
+
+@pytest.fixture(scope='module')
+def trained(repo, tmp_path_factory):
+    """A config and weights with an adversary, whose scores spread."""
+    torch.manual_seed(0)
+    cfg = config(repo)
+    cfg.model.pretrained = None
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    torch.nn.init.normal_(model.head.fc.weight, std=.1)
+    path = tmp_path_factory.mktemp('weights') / 'w.pth'
+    torch.save(dict(state_dict=model.state_dict()), path)
+    return cfg, path, model.eval()
+
+
+class Blobs:
+    """Finds white rectangles: left half of the image first."""
+
+    batch_size = 3
+
+    def __call__(self, images):
+        out = []
+        for image in images:
+            _, _, stats, _ = cv2.connectedComponentsWithStats(
+                (image.min(axis=2) > 200).astype(np.uint8))
+            boxes = [(x, y, x + w, y + h) for x, y, w, h, area in stats[1:] if area > 100]
+            out.append(Detections(np.array(boxes, dtype=np.float32).reshape(-1, 4),
+                                  np.full(len(boxes), .9, dtype=np.float32)))
+        return out
+
+
+def scene(*corners):
+    image = np.zeros((120, 200, 3), dtype=np.uint8)
+    for x, y in corners:
+        image[y:y + 30, x:x + 30] = 255
+    return image
+
+
+def test_scores_equal_the_test_data_sets(trained, face_table):
+    cfg, path, model = trained
+    root = face_table([f'{i}.png,S{i % 3},0,1,0' for i in range(7)],
+                      header='image,subject,AU1,AU12,AU24', size=60)
+    data = DATASETS.build(dict(cfg.test_dataloader.dataset, data_root=str(root), data_prefix='',
+                               ann_file='annotation.csv', split='all'))
+    with torch.no_grad():
+        truth = [sample.pred_score.numpy() for sample in
+                 model.test_step(default_collate([data[i] for i in range(7)]))]
+    assert np.std(truth) > .01
+    for size in (1, 4, 32):
+        rows = AUInferencer(cfg, path, 'cpu', detector=None)(str(root), batch_size=size)
+        found = [[row['aus'][f'AU{au}']['probability'] for au in AUS] for row in rows]
+        np.testing.assert_allclose(found, truth, atol=1e-5)
+        assert [row['input'] for row in rows] == [str(root / f'{i}.png') for i in range(7)]
+
+
+def test_a_video_keeps_every_frame_and_the_ids(trained, tmp_path):
+    cfg, path, _ = trained
+    frames = [scene((20, 40), (130, 40)), scene((22, 40), (128, 40)), scene(), scene((126, 42)),
+              scene((26, 44), (124, 44)), scene((124, 44))]
+    writer = cv2.VideoWriter(str(tmp_path / 'v.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 10,
+                             (200, 120))
+    for frame in frames:
+        writer.write(frame)
+    writer.release()
+    infer = AUInferencer(cfg, path, 'cpu', detector=Blobs())
+    rows = infer(tmp_path / 'v.avi', pred_out_dir=tmp_path / 'out', formats=['openface'])
+    assert [(row['frame'], row['success']) for row in rows] == [
+        (1, True), (1, True), (2, True), (2, True), (3, False), (4, True), (5, True), (5, True),
+        (6, True)]
+    place = {row['face_id']: row['box'][0] > 75 for row in rows if row['success']}
+    assert sorted(place) == [0, 1]  # two people all along
+    assert all((row['box'][0] > 75) == place[row['face_id']] for row in rows if row['success'])
+    np.testing.assert_allclose([row['timestamp'] for row in rows],
+                               [(row['frame'] - 1) / 10 for row in rows])
+    table = pd.read_csv(tmp_path / 'out' / 'v.csv')
+    assert table.success.tolist() == [1, 1, 1, 1, 0, 1, 1, 1, 1]
+    strided = infer(tmp_path / 'v.avi', stride=2)
+    assert [row['frame'] for row in strided] == [1, 1, 3, 5, 5]
+
+
+def test_the_batch_goes_on_after_what_cannot_be_read(trained, tmp_path):
+    cfg, path, _ = trained
+    (tmp_path / 'a.jpg').write_bytes(b'no image')
+    (tmp_path / 'b.mp4').write_text('a text')
+    cv2.imwrite(str(tmp_path / 'c.png'), scene((10, 10)))
+    infer = AUInferencer(cfg, path, 'cpu', detector=Blobs())
+    rows = infer(str(tmp_path / '*'), pred_out_dir=tmp_path / 'out', formats=['json'])
+    assert [row['input'][-5:] for row in rows] == ['c.png'[-5:]]
+    assert [entry.reason for entry in infer.problems] == ['unreadable image', 'unreadable video']
+    assert len(pd.read_csv(tmp_path / 'out' / 'skipped.csv')) == 2
+    for wrong, error in (('none.jpg', FileNotFoundError), ([], ValueError),
+                         (np.zeros((4, 4), np.uint8), ValueError)):
+        with pytest.raises(error):
+            infer(wrong)
+
+
+def test_datasamples_and_thresholds(trained):
+    cfg, path, _ = trained
+    scores = AUInferencer(cfg, path, 'cpu', detector=Blobs())([scene((10, 10)), scene()],
+                                                              return_datasamples=True)
+    values = scores[0].pred_score.numpy()
+    infer = AUInferencer(cfg, path, 'cpu', detector=Blobs(),
+                         threshold=[values[0] - 1e-3, values[1] + 1e-3, values[2] - 1e-3])
+    row = infer(scene((10, 10)))[0]
+    assert [row['aus'][f'AU{au}']['present'] for au in AUS] == [True, False, True]
+    assert not scores[1].success and 'pred_score' not in scores[1]
+
+
+def test_names_must_fit(trained):
+    cfg, path, _ = trained
+    with pytest.raises(ValueError, match='2 action units .* 3 outputs'):
+        AUInferencer(cfg, path, 'cpu', detector=None, aus=(1, 2))
+
+
+@pytest.mark.parametrize('name,frames', [('single_face.mp4', 72), ('face_noface.mov', 169)])
+def test_real_videos_keep_their_frames(trained, real_data, name, frames):
+    pytest.importorskip('dlib')
+    cfg, path, _ = trained
+    rows = AUInferencer(cfg, path, 'cpu')(real_data / 'media' / name, stride=24)
+    assert [row['frame'] for row in rows] == list(range(1, frames + 1, 24))
+    assert [row['success'] for row in rows] == [row['frame'] <= 72 for row in rows]
