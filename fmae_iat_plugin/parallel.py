@@ -47,6 +47,12 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+def counting_bar() -> Progress:
+    """A bar on stderr with the number done, that of all, and the time left."""
+    return Progress(TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(),
+                    TimeRemainingColumn(), console=Console(stderr=True))
+
+
 def run_parallel(work: Callable, units: Sequence, workers: Processes = 1,
                  title: str = 'Working', backend: str = 'loky',
                  address: Optional[str] = None) -> list:
@@ -76,11 +82,9 @@ def run_parallel(work: Callable, units: Sequence, workers: Processes = 1,
     if backend not in BACKENDS:
         raise ValueError(f'backend {backend!r} is none of {", ".join(BACKENDS)}.')
     units = list(units)
-    columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(),
-               TimeRemainingColumn())
     run = _loky if backend == 'loky' else partial(_ray, address=address)
     results: list = [None] * len(units)
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with counting_bar() as progress:
         task = progress.add_task(title, total=len(units))
         for index, result in run(work, units, number) if units else ():
             results[index] = result

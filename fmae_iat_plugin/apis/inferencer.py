@@ -5,6 +5,7 @@ Frames are read in one thread and their faces found and cropped in another while
 the faces before them; a few frames wait in between, so memory does not grow with a video.
 """
 
+import inspect
 from contextlib import ExitStack, closing
 from itertools import islice
 from pathlib import Path
@@ -15,7 +16,7 @@ import torch
 from mmcv.transforms import Compose
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmpretrain.registry import MODELS, TRANSFORMS
+from mmpretrain.registry import DATASETS, MODELS, TRANSFORMS
 from mmpretrain.structures import DataSample
 
 from fmae_iat_plugin.action_units import parse_au
@@ -30,8 +31,6 @@ from fmae_iat_plugin.models.pretrained import read_state_dict
 from .inputs import find_inputs, prefetch, read_items
 from .predictions import FacePrediction
 from .writers import as_dict, build_writers
-
-_PROTOCOLS = dict(BP4D='bp4d', BP4DPlus='bp4dplus', DISFA='disfa')
 
 
 class AUInferencer:
@@ -108,7 +107,8 @@ class AUInferencer:
     def _find_aus(data: dict) -> Sequence[int]:
         if data.get('aus'):
             return data['aus']
-        protocol = data.get('protocol') or _PROTOCOLS.get(data['type'])
+        own = inspect.signature(DATASETS.get(data['type'])).parameters.get('protocol')
+        protocol = data.get('protocol') or (own and own.default)
         aus = load_protocol(protocol).aus if protocol else None
         if not aus:
             raise ValueError('the config does not say which action units the model predicts. '

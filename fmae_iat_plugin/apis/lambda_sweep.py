@@ -36,6 +36,8 @@ KINDS = ('paper', 'logistic')
 class SweepSeed(Quickstart):
     """The quickstart of one seed with a model for each lambda; leaves ``numbers.npz``."""
 
+    result = 'numbers.npz'
+
     def __init__(self, work_dir: os.PathLike, seed: int, lambdas: Sequence[float] = LAMBDAS,
                  **kwargs):
         super().__init__(work_dir, seed, lambdas={f'lambda_{v:g}': v for v in lambdas}, **kwargs)
@@ -55,9 +57,7 @@ class SweepSeed(Quickstart):
             out[f'{name}/chance'] = np.array(probe.chance)
             for kind in KINDS:
                 out[f'{name}/{kind}'] = getattr(probe, kind)
-        partial = self.work / '.numbers.npz'
-        np.savez(partial, **out)
-        os.replace(partial, self.work / 'numbers.npz')
+        np.savez(self.work / self.result, **out)
 
 
 def summarize(files: Sequence[os.PathLike]) -> List[dict]:
@@ -139,8 +139,7 @@ def main(arguments: Optional[list] = None) -> List[dict]:
     work = Path(args.work_dir)
     files = []
     for seed in args.seeds:
-        SweepSeed(work / f'seed{seed}', seed, args.lambdas).run()
-        files.append(work / f'seed{seed}' / 'numbers.npz')
+        files.append(SweepSeed(work / f'seed{seed}', seed, args.lambdas).run())
     if args.only_train:
         return []
     rows = summarize(files)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import List, Optional
 
 from mmengine.logging import MMLogger
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fmae_iat_plugin.datasets.skipped import report_skipped
 from fmae_iat_plugin.faces import DetectorSpec
+from fmae_iat_plugin.faces.frames import import_av
+from fmae_iat_plugin.parallel import counting_bar
 
 from .inferencer import AUInferencer
 from .inputs import Item, find_inputs
@@ -67,7 +67,7 @@ def _frames(items: List[Item]) -> Optional[int]:
         if item.unit.video is None:
             total += 1
             continue
-        import av
+        av = import_av()
         try:
             with av.open(str(item.unit.video)) as container:
                 number = container.streams.video[0].frames if container.streams.video else 0
@@ -88,12 +88,10 @@ def predict(args: argparse.Namespace) -> int:
         args.detector, args.detector_weights, device=device)
     infer = AUInferencer(model, weights, args.device, detector, threshold=args.threshold)
     rows = frames = faces = 0
-    columns = [TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(),
-               TimeRemainingColumn()]
     with ExitStack() as stack:
         writers = [stack.enter_context(writer) for writer in
                    build_writers(args.format.split(','), args.out_dir, infer.aus)]
-        bar = stack.enter_context(Progress(*columns, console=Console(stderr=True)))
+        bar = stack.enter_context(counting_bar())
         task, last = bar.add_task('Frames', total=_frames(items)), None
         for row in infer.predict(items, args.batch_size, args.stride):
             for writer in writers:

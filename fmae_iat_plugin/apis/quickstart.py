@@ -28,13 +28,13 @@ from mmengine.dataset import default_collate
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from mmpretrain.registry import DATASETS, MODELS
+from mmpretrain.registry import DATASETS
 
 import fmae_iat_plugin
 from fmae_iat_plugin.datasets import read_population, write_synthfacs
 from fmae_iat_plugin.engine import ProgressBarHook
 from fmae_iat_plugin.evaluation import evidence, extract_features, identity_probe
-from fmae_iat_plugin.models.pretrained import read_state_dict
+from fmae_iat_plugin.files import write_whole
 
 BASE, OURS = 'FMAE', 'FMAE-IAT'
 #: Sized by CPU time; the shortcut is the strongest: people differ in their action units as far as
@@ -76,6 +76,9 @@ class Quickstart:
         lambdas: Name of each model -> its lambda; 0 is trained without an adversary, None takes
             that of the config.
     """
+
+    #: what the last step leaves
+    result = 'report.html'
 
     def __init__(self, work_dir: os.PathLike, seed: int = 0, overrides: Optional[dict] = None,
                  faces: Optional[dict] = None, probe_frames=(70, 30),
@@ -126,7 +129,7 @@ class Quickstart:
         return out
 
     def run(self) -> Path:
-        """All steps that are not finished; returns the report.
+        """All steps that are not finished; returns the file of the result.
 
         Raises:
             ValueError: If the folder holds the steps of another seed or configuration.
@@ -147,12 +150,10 @@ class Quickstart:
             function()
             done[name] = dict(seconds=round(time.time() - start, 1),
                               cpu_seconds=round(_cpu_seconds() - cpu, 1))
-            partial = self.record.with_suffix('.tmp')
-            partial.write_text(json.dumps(done, indent=1))
-            os.replace(partial, self.record)
+            write_whole(self.record, json.dumps(done, indent=1).encode())
         used = sum(item['cpu_seconds'] for item in done.values() if isinstance(item, dict))
-        path = self.work / 'report.html'
-        logger.info('CPU time of all steps: %.1f min. Open %s in a browser.', used / 60, path)
+        path = self.work / self.result
+        logger.info('CPU time of all steps: %.1f min. The result is in %s', used / 60, path)
         return path
 
     def _digest(self) -> str:
@@ -185,13 +186,12 @@ class Quickstart:
         cfg = self.config(name)
         cfg.load_from = str(self.checkpoint(name))
         cfg.test_evaluator.out_file = str(self.run_dir(name) / 'predictions.npz')
-        self._runner(cfg).test()
+        runner = self._runner(cfg)
+        runner.test()
         init_default_scope('mmpretrain')
-        model = MODELS.build({**cfg.model, 'pretrained': None})
-        model.load_state_dict(read_state_dict(self.checkpoint(name)))
         data = DATASETS.build({**cfg.test_dataloader.dataset, 'split': 'all'})
         loader = torch.utils.data.DataLoader(data, 200, collate_fn=default_collate)
-        found = extract_features(model, loader)
+        found = extract_features(runner.model, loader)
         np.savez(self.run_dir(name) / 'features.npz', **found._asdict())
 
     def report(self) -> None:

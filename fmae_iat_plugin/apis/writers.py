@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Dict, List, Sequence, Union
 
 from fmae_iat_plugin.action_units import au_name
+from fmae_iat_plugin.files import partial_path
 
 from .predictions import FacePrediction
 
@@ -44,6 +45,8 @@ class Writer:
         aus: Numbers of the model's action units, in the order of the probabilities.
     """
 
+    file = None  #: the open one
+
     def __init__(self, out_dir: Union[str, Path], aus: Sequence[int]):
         self.out_dir, self.aus = Path(out_dir), tuple(aus)
         self.out_dir.mkdir(parents=True, exist_ok=True)
@@ -53,13 +56,31 @@ class Writer:
         """Add a row; the rows of an input follow each other."""
         raise NotImplementedError
 
+    def _begin(self, name: str) -> Path:
+        """Where to write the file that gets this name when it is complete."""
+        self._complete()
+        self.path = self.out_dir / name
+        self._partial = partial_path(self.path)
+        return self._partial
+
+    def _complete(self) -> None:
+        if self.file is not None:
+            self.file.close()
+            os.replace(self._partial, self.path)
+            self.paths.append(self.path)
+            self.file = None
+
     def close(self) -> List[Path]:
         """Complete the files and return them."""
-        raise NotImplementedError
+        self._complete()
+        return self.paths
 
     def discard(self) -> None:
         """Remove what is incomplete."""
-        raise NotImplementedError
+        if self.file is not None:
+            self.file.close()
+            self._partial.unlink()
+            self.file = None
 
     def __enter__(self) -> 'Writer':
         return self
@@ -72,34 +93,12 @@ class Writer:
 
 
 class _TextWriter(Writer):
-    """A text file at a time, complete or not there."""
-
-    file = None
+    """Opens a text file at a time."""
 
     def _open(self, name: str):
-        self._close_file()
-        self.path = self.out_dir / name
-        self._partial = self.path.with_name(f'.{self.path.name}.{os.getpid()}.part')
-        self.file = open(self._partial, 'w', encoding='utf-8', errors='surrogateescape',
+        self.file = open(self._begin(name), 'w', encoding='utf-8', errors='surrogateescape',
                          newline='')
         return self.file
-
-    def _close_file(self) -> None:
-        if self.file is not None:
-            self.file.close()
-            os.replace(self._partial, self.path)
-            self.paths.append(self.path)
-            self.file = None
-
-    def close(self) -> List[Path]:
-        self._close_file()
-        return self.paths
-
-    def discard(self) -> None:
-        if self.file is not None:
-            self.file.close()
-            self._partial.unlink()
-            self.file = None
 
 
 class OpenFaceWriter(_TextWriter):
@@ -223,9 +222,7 @@ class ParquetWriter(Writer):
              ('width', number), ('height', number),
              *((_column(au, '_c'), pyarrow.int8()) for au in self.aus),
              *((_column(au, '_p'), pyarrow.float32()) for au in self.aus)])
-        self.path = self.out_dir / 'predictions.parquet'
-        self._partial = self.path.with_name(f'.{self.path.name}.{os.getpid()}.part')
-        self._file = pyarrow.parquet.ParquetWriter(self._partial, self.schema)
+        self.file = pyarrow.parquet.ParquetWriter(self._begin('predictions.parquet'), self.schema)
         self._rows: List[tuple] = []
 
     def write(self, row: FacePrediction) -> None:
@@ -241,23 +238,13 @@ class ParquetWriter(Writer):
         if self._rows:
             arrays = [self._pyarrow.array(values, field.type)
                       for values, field in zip(zip(*self._rows), self.schema)]
-            self._file.write_table(self._pyarrow.Table.from_arrays(arrays, schema=self.schema))
+            self.file.write_table(self._pyarrow.Table.from_arrays(arrays, schema=self.schema))
             self._rows = []
 
     def close(self) -> List[Path]:
-        if self._file is not None:
+        if self.file is not None:
             self._flush()
-            self._file.close()
-            os.replace(self._partial, self.path)
-            self.paths.append(self.path)
-            self._file = None
-        return self.paths
-
-    def discard(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._partial.unlink()
-            self._file = None
+        return super().close()
 
 
 WRITERS = dict(openface=OpenFaceWriter, pyfeat=PyFeatWriter, json=JSONWriter,

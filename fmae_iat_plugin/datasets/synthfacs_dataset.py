@@ -2,7 +2,6 @@
 """SynthFACS as a data set: rendered while it is read, or written to disk once."""
 
 import json
-import os
 from functools import partial
 from pathlib import Path
 from typing import Optional, Union
@@ -12,6 +11,7 @@ import numpy as np
 from mmengine.logging import MMLogger
 from mmpretrain.registry import DATASETS
 
+from fmae_iat_plugin.files import write_whole
 from fmae_iat_plugin.parallel import Processes, run_parallel
 
 from .action_unit import ActionUnitDataset
@@ -99,13 +99,6 @@ def read_population(folder: Union[str, Path]) -> Population:
     return Population(**json.loads(path.read_text(encoding='utf-8'))['population'])
 
 
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file that is either whole or not there."""
-    partial = path.with_name(f'.{path.name}.{os.getpid()}')
-    partial.write_bytes(data)
-    os.replace(partial, path)
-
-
 def _write_subject(out: Path, population: Population, size: int, subject: int) -> int:
     """Render the frames of one subject that are not there yet; returns how many."""
     cv2.setNumThreads(0)  # one process a core
@@ -114,9 +107,8 @@ def _write_subject(out: Path, population: Population, size: int, subject: int) -
         path = out / population.path(subject, frame)
         if path.is_file():
             continue
-        path.parent.mkdir(parents=True, exist_ok=True)
         image = population.image(subject, frame, size)
-        _replace(path, cv2.imencode('.png', image[..., ::-1])[1].tobytes())
+        write_whole(path, cv2.imencode('.png', image[..., ::-1])[1].tobytes())
         rendered += 1
     return rendered
 
@@ -159,7 +151,7 @@ def write_synthfacs(out: Union[str, Path],
         MMLogger.get_current_instance().info('%s is complete already.', out)
         return out / TABLE
     out.mkdir(parents=True, exist_ok=True)
-    _replace(stored, json.dumps(wanted, indent=1).encode())
+    write_whole(stored, json.dumps(wanted, indent=1).encode())
     run_parallel(partial(_write_subject, out, people, size), range(subjects), workers,
                  'Rendering faces of subjects')
     table = people.table()

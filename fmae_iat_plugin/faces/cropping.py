@@ -14,8 +14,9 @@ from typing import List, Optional, Union
 import pandas as pd
 
 from fmae_iat_plugin.datasets.annotation import write_annotation
-from fmae_iat_plugin.datasets.converters.files import remove_partial, write_whole
+from fmae_iat_plugin.datasets.converters.files import remove_partial
 from fmae_iat_plugin.datasets.skipped import Skip, report_skipped
+from fmae_iat_plugin.files import write_whole
 from fmae_iat_plugin.parallel import Processes, run_parallel
 
 from .detector import DetectorSpec

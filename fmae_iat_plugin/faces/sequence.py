@@ -7,8 +7,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Iterable, Iterator
 
-from fmae_iat_plugin.datasets.converters.files import write_whole
 from fmae_iat_plugin.datasets.skipped import Skip
+from fmae_iat_plugin.files import write_whole
 
 from .crop import crop_face, encode, halve
 from .detector import DetectorSpec

@@ -18,9 +18,10 @@ from typing import Dict, List, NamedTuple, Tuple
 
 from PIL import Image, UnidentifiedImageError
 
-from fmae_iat_plugin.datasets.converters.files import place_image, read_lines, write_whole
+from fmae_iat_plugin.datasets.converters.files import place_image, read_lines
 from fmae_iat_plugin.datasets.converters.records import ConversionError
 from fmae_iat_plugin.datasets.skipped import Skip, report_skipped
+from fmae_iat_plugin.files import write_whole
 
 SPLITS = ('train', 'val')
 ATTRIBUTES = ('blur', 'expression', 'illumination', 'invalid', 'occlusion', 'pose')

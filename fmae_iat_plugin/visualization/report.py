@@ -5,11 +5,12 @@ import base64
 import io
 import json
 import math
-import os
 from pathlib import Path
 from typing import List, Mapping, Union
 
 from PIL import Image
+
+from fmae_iat_plugin.files import write_whole
 
 Figures = Mapping[str, Union[str, List[str]]]
 
@@ -81,12 +82,9 @@ def write_report(folder: Union[str, Path], report: Mapping, figures: Figures) ->
         Path: The HTML file.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     thumbnails = {sample['path']: data_uri(sample['path']) for sample in report['samples']}
     texts = {'report.json': json.dumps(_plain(report), indent=1, allow_nan=False),
              'report.html': render_report(report, figures, thumbnails)}
     for name, text in texts.items():
-        partial = folder / f'.{name}'
-        partial.write_text(text, encoding='utf-8')
-        os.replace(partial, folder / name)
+        write_whole(folder / name, text.encode())
     return folder / 'report.html'

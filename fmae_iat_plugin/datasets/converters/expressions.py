@@ -14,9 +14,10 @@ import pandas as pd
 from mmengine.logging import MMLogger
 
 from fmae_iat_plugin.datasets.skipped import Skip, report_skipped
+from fmae_iat_plugin.files import write_whole
 from fmae_iat_plugin.parallel import Processes, run_parallel
 
-from .files import place_image, write_whole
+from .files import place_image
 from .pipeline import natural, sort_skips
 from .records import ConversionError
 from .summary import summarize_expressions, write_summary

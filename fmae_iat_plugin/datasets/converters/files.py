@@ -1,5 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Files written whole or not at all, images placed once, text files read with named errors."""
+"""Half-written files removed, images placed once, text files read with named errors."""
 
 import os
 import re
@@ -8,23 +8,12 @@ from pathlib import Path
 from typing import Dict, List, Tuple
 
 from fmae_iat_plugin.datasets.skipped import Skip
+from fmae_iat_plugin.files import partial_path
 
 from .records import BAD_IMAGE_NAME, DUPLICATE_IMAGE, EMPTY_IMAGE, ConversionError
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff')
 _PARTIAL = re.compile(r'\..+\.[0-9]+\.part|skipped(_faces)?\.csv\.[0-9]+\.tmp')
-
-
-def _partial(path: Path) -> Path:
-    return path.with_name(f'.{path.name}.{os.getpid()}.part')
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it never appears half-written under its name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = _partial(path)
-    partial.write_bytes(data)
-    os.replace(partial, path)
 
 
 def remove_partial(folder: Path) -> None:
@@ -46,7 +35,7 @@ def place_image(source: Path, target: Path, how: str) -> None:
     if target.exists():
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = _partial(target)
+    partial = partial_path(target)
     partial.unlink(missing_ok=True)
     if how == 'symlink':
         partial.symlink_to(source.resolve())

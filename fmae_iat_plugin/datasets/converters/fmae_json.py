@@ -20,9 +20,10 @@ from fmae_iat_plugin.action_units import au_name, parse_au
 from fmae_iat_plugin.datasets.annotation import AnnotationTable, read_annotation
 from fmae_iat_plugin.datasets.protocol import load_protocol
 from fmae_iat_plugin.datasets.skipped import Skip, report_skipped
+from fmae_iat_plugin.files import write_whole
 from fmae_iat_plugin.parallel import Processes
 
-from .files import place_image, read_lines, write_whole
+from .files import place_image, read_lines
 from .pairing import place_rows
 from .pipeline import convert_table, sort_skips, start
 from .records import BAD_LINE, NO_IMAGE, ConversionError, Converted, no_rows, unreadable

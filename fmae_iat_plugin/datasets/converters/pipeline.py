@@ -18,9 +18,10 @@ from mmengine.logging import MMLogger
 from fmae_iat_plugin.datasets.annotation import write_annotation
 from fmae_iat_plugin.datasets.protocol import load_protocol
 from fmae_iat_plugin.datasets.skipped import Skip, report_skipped
+from fmae_iat_plugin.files import write_whole
 from fmae_iat_plugin.parallel import Processes, run_parallel
 
-from .files import remove_partial, write_whole
+from .files import remove_partial
 from .records import CONTRADICTION, DUPLICATE_FRAME, ConversionError, Converted
 from .summary import summarize_action_units, write_summary
 

@@ -12,8 +12,8 @@ import pandas as pd
 from fmae_iat_plugin.action_units import au_name
 from fmae_iat_plugin.datasets.protocol import load_protocol
 from fmae_iat_plugin.datasets.skipped import Skip
+from fmae_iat_plugin.files import write_whole
 
-from .files import write_whole
 from .records import INFORMATION
 from .reference import PUBLISHED
 

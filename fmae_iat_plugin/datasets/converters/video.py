@@ -17,7 +17,8 @@ from typing import Dict, NamedTuple
 
 import cv2
 
-from .files import write_whole
+from fmae_iat_plugin.files import write_whole
+
 from .records import ConversionError
 
 VIDEO_SUFFIXES = ('.avi', '.mp4', '.mov', '.m4v', '.mkv', '.mpg', '.mpeg', '.wmv')

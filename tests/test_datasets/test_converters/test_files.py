@@ -11,9 +11,9 @@ from fmae_iat_plugin.datasets.converters.files import (
     place_image,
     read_lines,
     remove_partial,
-    write_whole,
 )
 from fmae_iat_plugin.datasets.converters.records import ConversionError
+from fmae_iat_plugin.files import write_whole
 
 
 @pytest.mark.parametrize('name, number', [
