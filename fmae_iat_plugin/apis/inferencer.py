@@ -16,7 +16,7 @@ import torch
 from mmcv.transforms import Compose
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmpretrain.registry import DATASETS, MODELS, TRANSFORMS
+from mmpretrain.registry import DATASETS, TRANSFORMS
 from mmpretrain.structures import DataSample
 
 from fmae_iat_plugin.action_units import parse_au
@@ -26,8 +26,8 @@ from fmae_iat_plugin.faces import CropOptions, DetectorSpec
 from fmae_iat_plugin.faces.crop import crop_face, cut
 from fmae_iat_plugin.faces.records import DETECTED
 from fmae_iat_plugin.faces.tracking import Tracker, select_faces
-from fmae_iat_plugin.models.pretrained import read_state_dict
 
+from .backends import TorchBackend
 from .inputs import find_inputs, prefetch, read_items
 from .predictions import FacePrediction
 from .writers import as_dict, build_writers
@@ -44,10 +44,11 @@ class AUInferencer:
             function from BGR images to boxes and scores, or None: every image is a face crop.
         crop: Which faces and how they are cropped. Defaults to the published crop of all faces at
             224 px, or, where the config's test pipeline has no ``Resize``, at the model's size.
-        aus: Numbers of the action units, in the order of the model's outputs. Defaults to ``aus``
-            of the config's test data set, or those of its protocol (BP4D, BP4D+, DISFA).
+        aus: Numbers of the action units, in the order of the model's outputs. Defaults to those
+            the checkpoint was trained with (its ``meta``), else ``aus`` of the config's test data
+            set, or those of its protocol (BP4D, BP4D+, DISFA).
         threshold: Probability from which an action unit is present; a number, or one each.
-            Defaults to the head's ``thr`` (0.5).
+            Defaults to the checkpoint's (``meta['thresholds']``), else the head's ``thr`` (0.5).
         memory: A face that was not found for so many frames that were looked at keeps its
             ``face_id`` if the boxes overlap (intersection over union from 0.3).
 
@@ -65,18 +66,15 @@ class AUInferencer:
                  threshold: Union[float, Sequence[float], None] = None, memory: int = 15):
         cfg = model if isinstance(model, Config) else Config.fromfile(model)
         init_default_scope('mmpretrain')
-        self.model = MODELS.build({**cfg.model, 'adversary': None, 'pretrained': None})
-        if weights is not None:
-            self._load(weights)
-        self.device = torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
-        self.model.to(self.device).eval()
+        self.backend = TorchBackend(cfg, weights, device)
         data = cfg.test_dataloader.dataset
-        self.aus = tuple(map(parse_au, self._find_aus(data) if aus is None else aus))
-        number = self.model.head.num_classes
+        named = aus or self.backend.aus or self._find_aus(data)
+        self.aus = tuple(map(parse_au, named))
+        number = self.backend.outputs
         if len(self.aus) != number:
             raise ValueError(f'{len(self.aus)} action units {self.aus} are named, the model has '
                              f'{number} outputs. Remedy: aus=(...), in the order of training.')
-        thr = getattr(self.model.head, 'thr', 0.5) if threshold is None else threshold
+        thr = self.backend.threshold if threshold is None else threshold
         self.thresholds = np.broadcast_to(np.asarray(thr, dtype=np.float64), (number, ))
         steps = [step for step in data.pipeline
                  if step['type'] not in ('LoadFace', 'LoadImageFromFile')]
@@ -90,18 +88,6 @@ class AUInferencer:
             detector = DetectorSpec(detector)
         self.detector = detector.build() if isinstance(detector, DetectorSpec) else detector
         self.memory, self.problems = memory, []
-
-    def _load(self, weights: str) -> None:
-        saved = {name: value for name, value in read_state_dict(weights).items()
-                 if not name.startswith('adversary.')}
-        own = self.model.state_dict()
-        wrong = sorted(set(saved) ^ set(own)) + sorted(
-            name for name in set(saved) & set(own) if saved[name].shape != own[name].shape)
-        if wrong:
-            raise ValueError(f'{weights} does not fit the model of the config: {len(wrong)} weights'
-                             f' are missing, left over or of another shape ({", ".join(wrong[:4])})'
-                             '. Remedy: the config it was trained with (its folder has a copy).')
-        self.model.load_state_dict(saved)
 
     @staticmethod
     def _find_aus(data: dict) -> Sequence[int]:
@@ -193,11 +179,7 @@ class AUInferencer:
 
     def scores(self, crops: Sequence[np.ndarray]) -> np.ndarray:
         """Probabilities ``[n, C]`` of face crops, uint8 BGR, by the config's test pipeline."""
-        packed = [self.pipeline(dict(img=crop)) for crop in crops]
-        data = {key: [entry[key] for entry in packed] for key in ('inputs', 'data_samples')}
-        with torch.no_grad():
-            samples = self.model.test_step(data)
-        return np.stack([sample.pred_score.cpu().numpy() for sample in samples])
+        return self.backend([self.pipeline(dict(img=crop)) for crop in crops])
 
     def _rows(self, waiting: list, batch_size: int) -> Iterator[FacePrediction]:
         crops = [crop for _, faces in waiting for _, crop in faces]

@@ -116,7 +116,11 @@ def read_state_dict(checkpoint: str | os.PathLike, trust_pickle: bool = False) -
         FileNotFoundError: If the file does not exist.
         ValueError: If the file is unreadable, holds objects that could run code, or no weights.
     """
-    content = read_checkpoint(checkpoint, trust_pickle)
+    return find_weights(read_checkpoint(checkpoint, trust_pickle), checkpoint)
+
+
+def find_weights(content: dict, checkpoint: str | os.PathLike) -> dict[str, Tensor]:
+    """The weights in what :func:`read_checkpoint` returned; see :func:`read_state_dict`."""
     weights = content
     for key in ('state_dict', 'model'):
         if isinstance(content, dict) and isinstance(content.get(key), dict):

@@ -143,3 +143,22 @@ def test_real_videos_keep_their_frames(trained, real_data, name, frames):
     rows = AUInferencer(cfg, path, 'cpu')(real_data / 'media' / name, stride=24)
     assert [row['frame'] for row in rows] == list(range(1, frames + 1, 24))
     assert [row['success'] for row in rows] == [row['frame'] <= 72 for row in rows]
+
+
+def test_a_checkpoint_says_its_action_units_and_thresholds(trained, tmp_path):
+    cfg, path, _ = trained
+    state = torch.load(path)['state_dict']
+    noted = tmp_path / 'noted.pth'
+    torch.save(dict(state_dict=state, meta=dict(
+        dataset_meta=dict(aus=(4, 6, 7)), thresholds=[.2, .5, .8])), noted)
+    image = scene((10, 10), (110, 20))
+    plain = AUInferencer(cfg, path, 'cpu', Blobs())
+    assert plain.aus == AUS and plain.thresholds.tolist() == [.5] * 3
+    infer = AUInferencer(cfg, noted, 'cpu', Blobs())
+    assert infer.aus == (4, 6, 7)
+    for row, want in zip(infer(image), plain(image)):
+        for au, other, limit in zip((4, 6, 7), AUS, (.2, .5, .8)):
+            found = row['aus'][f'AU{au}']
+            assert found['probability'] == want['aus'][f'AU{other}']['probability']
+            assert found['present'] == (found['probability'] >= limit)
+    assert AUInferencer(cfg, noted, 'cpu', Blobs(), aus=(1, 2, 5), threshold=.3).aus == (1, 2, 5)
