@@ -133,25 +133,32 @@ class AUInferencer:
         report_skipped('Prediction', self.problems, skip_file)
         return results
 
-    def predict(self, inputs, batch_size: int = 32, stride: int = 1) -> Iterator[FacePrediction]:
-        """The results one after the other, while reading; the arguments are those of a call."""
+    def predict(self, inputs, batch_size: int = 32, stride: int = 1,
+                on_frame: Optional[Callable] = None) -> Iterator[FacePrediction]:
+        """The results one after the other, while reading; the arguments are those of a call.
+
+        Args:
+            on_frame: Called with every frame that was looked at (uint8 BGR ``[H, W, 3]``) and its
+                rows, before these are yielded. Some 50 frames are in memory then.
+        """
         if batch_size < 1 or stride < 1:
             raise ValueError(f'batch_size {batch_size}, stride {stride}. Remedy: 1 or more.')
         self.problems: List[Skip] = []
         items = read_items(find_inputs(inputs), stride, self.problems)
-        waiting, faces = [], 0
+        keep, waiting, faces = on_frame is not None, [], 0
+        held = 16 if keep else 256
         with closing(prefetch(items, 16)) as frames, \
-                closing(prefetch(self._faces(frames), 2 * batch_size)) as found:
-            for frame, crops in found:
-                waiting.append((frame, crops))
-                faces += len(crops)
-                if faces >= batch_size or len(waiting) >= 256:
-                    yield from self._rows(waiting, batch_size)
+                closing(prefetch(self._faces(frames, keep), min(2 * batch_size, held))) as found:
+            for entry in found:
+                waiting.append(entry)
+                faces += len(entry[1])
+                if faces >= batch_size or len(waiting) >= held:
+                    yield from self._rows(waiting, batch_size, on_frame)
                     waiting, faces = [], 0
-        yield from self._rows(waiting, batch_size)
+        yield from self._rows(waiting, batch_size, on_frame)
 
-    def _faces(self, frames) -> Iterator[tuple]:
-        """(frame with its size for the image, [(face, crop)]) in order."""
+    def _faces(self, frames, keep: bool = False) -> Iterator[tuple]:
+        """(frame with its size for the image, [(face, crop)], image if kept) in order."""
         item, tracker, index = None, None, 0
         frames = iter(frames)
         while batch := list(islice(frames, getattr(self.detector, 'batch_size', 1))):
@@ -173,7 +180,8 @@ class AUInferencer:
                     crops = [crop_face(frame.image, box, self.crop) for box, _ in faces]
                 small = frame._replace(image=(width, height))
                 by_box = {box: crop for (box, _), crop in zip(faces, crops)}
-                yield from map(_with_crops, tracker.push(index, (small, by_box), faces))
+                image = frame.image if keep else None
+                yield from map(_with_crops, tracker.push(index, (small, by_box, image), faces))
         if tracker is not None:
             yield from map(_with_crops, tracker.finish())
 
@@ -181,19 +189,22 @@ class AUInferencer:
         """Probabilities ``[n, C]`` of face crops, uint8 BGR, by the config's test pipeline."""
         return self.backend([self.pipeline(dict(img=crop)) for crop in crops])
 
-    def _rows(self, waiting: list, batch_size: int) -> Iterator[FacePrediction]:
-        crops = [crop for _, faces in waiting for _, crop in faces]
+    def _rows(self, waiting: list, batch_size: int,
+              on_frame: Optional[Callable] = None) -> Iterator[FacePrediction]:
+        crops = [crop for _, faces, _ in waiting for _, crop in faces]
         scores = (row for first in range(0, len(crops), batch_size)
                   for row in self.scores(crops[first:first + batch_size]))
-        for frame, faces in waiting:
-            start, size = (frame.source, frame.number, frame.timestamp), frame.image
+        for frame, faces, image in waiting:
+            start, size, rows = (frame.source, frame.number, frame.timestamp), frame.image, []
             for face, _ in faces:
                 values = next(scores)
-                yield FacePrediction(*start, face.track - 1, True, face.score, face.box, *size,
-                                     tuple(map(float, values)),
-                                     tuple(map(bool, values >= self.thresholds)))
-            if not faces:
-                yield FacePrediction(*start, 0, False, None, None, *size)
+                rows.append(FacePrediction(*start, face.track - 1, True, face.score, face.box,
+                                           *size, tuple(map(float, values)),
+                                           tuple(map(bool, values >= self.thresholds))))
+            rows = rows or [FacePrediction(*start, 0, False, None, None, *size)]
+            if on_frame is not None:
+                on_frame(image, rows)
+            yield from rows
 
     def _datasample(self, row: FacePrediction) -> DataSample:
         values = row._asdict()
@@ -207,5 +218,5 @@ class AUInferencer:
 
 def _with_crops(released: tuple) -> tuple:
     """A frame with its found faces and their crops; faces are not bridged over missed frames."""
-    (frame, crops), faces = released
-    return frame, [(face, crops[face.box]) for face in faces if face.state == DETECTED]
+    (frame, crops, image), faces = released
+    return frame, [(face, crops[face.box]) for face in faces if face.state == DETECTED], image

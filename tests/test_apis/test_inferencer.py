@@ -162,3 +162,13 @@ def test_a_checkpoint_says_its_action_units_and_thresholds(trained, tmp_path):
             assert found['probability'] == want['aus'][f'AU{other}']['probability']
             assert found['present'] == (found['probability'] >= limit)
     assert AUInferencer(cfg, noted, 'cpu', Blobs(), aus=(1, 2, 5), threshold=.3).aus == (1, 2, 5)
+
+
+def test_on_frame_gets_every_image_with_its_rows(trained, tmp_path):
+    cfg, path, _ = trained
+    frames = [scene((20, 40), (130, 40)), scene(), scene((22, 40))]
+    infer, seen = AUInferencer(cfg, path, 'cpu', Blobs()), []
+    rows = list(infer.predict(frames, 2, on_frame=lambda image, rows: seen.append((image, rows))))
+    assert [row for _, found in seen for row in found] == rows == list(infer.predict(frames, 2))
+    for (image, _), frame in zip(seen, frames, strict=True):
+        np.testing.assert_array_equal(image, frame)
