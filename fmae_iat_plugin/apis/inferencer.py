@@ -30,6 +30,7 @@ from fmae_iat_plugin.faces.tracking import Tracker, select_faces
 from .backends import TorchBackend
 from .inputs import find_inputs, prefetch, read_items
 from .predictions import FacePrediction
+from .smoothing import Smoother
 from .writers import as_dict, build_writers
 
 
@@ -51,19 +52,23 @@ class AUInferencer:
             Defaults to the checkpoint's (``meta['thresholds']``), else the head's ``thr`` (0.5).
         memory: A face that was not found for so many frames that were looked at keeps its
             ``face_id`` if the boxes overlap (intersection over union from 0.3).
+        smoothing: Time constant, in seconds, of an exponential moving average over the
+            probabilities of each face of a video; thresholds apply to the smoothed ones. 0: none.
 
     Attributes:
         problems (list[Skip]): What could not be read in the last call.
 
     Raises:
-        ValueError: If the weights do not fit, or the action units cannot be told.
+        ValueError: If the weights do not fit, the action units cannot be told, or a number is out
+            of range.
     """
 
     def __init__(self, model: Union[str, Path, Config], weights: Optional[str] = None,
                  device: Optional[str] = None,
                  detector: Union[str, DetectorSpec, Callable, None] = 'dlib',
                  crop: Optional[CropOptions] = None, aus: Optional[Sequence[int]] = None,
-                 threshold: Union[float, Sequence[float], None] = None, memory: int = 15):
+                 threshold: Union[float, Sequence[float], None] = None, memory: int = 15,
+                 smoothing: float = 0.):
         cfg = model if isinstance(model, Config) else Config.fromfile(model)
         init_default_scope('mmpretrain')
         self.backend = TorchBackend(cfg, weights, device)
@@ -88,6 +93,9 @@ class AUInferencer:
             detector = DetectorSpec(detector)
         self.detector = detector.build() if isinstance(detector, DetectorSpec) else detector
         self.memory, self.problems = memory, []
+        if not smoothing >= 0:
+            raise ValueError(f'smoothing is {smoothing}. Remedy: seconds, 0 for none.')
+        self.smoothing = smoothing
 
     @staticmethod
     def _find_aus(data: dict) -> Sequence[int]:
@@ -107,7 +115,8 @@ class AUInferencer:
         """Predict; one result per face of each frame, and one per frame without a face.
 
         Args:
-            inputs: Path of an image, video or folder, a pattern, an image (uint8 BGR), or a list.
+            inputs: Path of an image, video or folder, a pattern, an address, a camera, an image
+                (uint8 BGR), or a list; see :func:`~.inputs.find_inputs`.
             return_datasamples: DataSamples (``pred_score`` ``[C]``, the rest as metainfo) instead
                 of dicts (the form of a JSON line).
             batch_size: Faces at a time.
@@ -144,6 +153,7 @@ class AUInferencer:
         if batch_size < 1 or stride < 1:
             raise ValueError(f'batch_size {batch_size}, stride {stride}. Remedy: 1 or more.')
         self.problems: List[Skip] = []
+        self._smooth = Smoother(self.smoothing)
         items = read_items(find_inputs(inputs), stride, self.problems)
         keep, waiting, faces = on_frame is not None, [], 0
         held = 16 if keep else 256
@@ -197,7 +207,7 @@ class AUInferencer:
         for frame, faces, image in waiting:
             start, size, rows = (frame.source, frame.number, frame.timestamp), frame.image, []
             for face, _ in faces:
-                values = next(scores)
+                values = self._smooth(frame, face.track, next(scores))
                 rows.append(FacePrediction(*start, face.track - 1, True, face.score, face.box,
                                            *size, tuple(map(float, values)),
                                            tuple(map(bool, values >= self.thresholds))))

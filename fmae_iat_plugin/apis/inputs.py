@@ -1,12 +1,13 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""What is to be predicted: arrays, images, folders, patterns and videos, as frames in order."""
+"""What is to be predicted, as frames in order: arrays, files, addresses, cameras."""
 
 import glob
 import queue
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Iterable, Iterator, List, NamedTuple, Sequence, Union
+from typing import Iterable, Iterator, List, NamedTuple, Optional, Sequence, Union
+from urllib.parse import unquote, urlparse
 
 import numpy as np
 
@@ -15,14 +16,28 @@ from fmae_iat_plugin.faces.frames import read_frames
 from fmae_iat_plugin.faces.records import Frame, FrameFile, Unit
 from fmae_iat_plugin.faces.sources import IMAGES, VIDEOS
 
-Input = Union[str, Path, np.ndarray]
+from .streams import camera_number, is_address, read_camera, read_image
+
+Input = Union[str, Path, int, np.ndarray]
 
 
 class Item(NamedTuple):
-    """An image or video: where it is read from, or the image itself."""
+    """An image or video: where it is read from, the image itself, or the number of a camera."""
 
     unit: Unit
     image: object = None
+    camera: Optional[int] = None
+
+    def frames(self, problems: List[Skip]) -> Iterator[Frame]:
+        """Its frames; what cannot be read is added to ``problems``."""
+        if self.image is not None:
+            yield Frame(self.unit.name, 1, '', None, self.image)
+        elif self.camera is not None:
+            yield from read_camera(self.camera, problems)
+        elif self.unit.frames and is_address(self.unit.name):
+            yield from read_image(self.unit.name, problems)
+        else:
+            yield from read_frames(self.unit, problems)
 
 
 def find_inputs(inputs: Union[Input, Sequence[Input]]) -> List[Item]:
@@ -30,8 +45,10 @@ def find_inputs(inputs: Union[Input, Sequence[Input]]) -> List[Item]:
 
     Args:
         inputs: Path of an image or video, of a folder (searched below, in the order of the names),
-            a pattern (``*``, ``?``, ``**``; the images and videos among what it matches), an image
-            (uint8 BGR ``[H, W, 3]``), or a list of these or of items.
+            a pattern (``*``, ``?``, ``**``; the images and videos among what it matches), the
+            address of an image, video or stream (http, https, rtsp, ...), a camera (its number,
+            ``'webcam'`` or ``'webcam:1'``), an image (uint8 BGR ``[H, W, 3]``), or a list of these
+            or of items.
 
     Raises:
         FileNotFoundError: If a path does not exist or a pattern matches nothing.
@@ -47,6 +64,13 @@ def find_inputs(inputs: Union[Input, Sequence[Input]]) -> List[Item]:
                 raise ValueError(f'array {number} is {value.dtype} {value.shape}. Remedy: an image '
                                  'is uint8 [H, W, 3], channels in the order B, G, R.')
             found.append(Item(Unit(f'array {number}', []), value))
+            continue
+        camera = camera_number(value)
+        if camera is not None:
+            found.append(Item(Unit(f'webcam:{camera}', [], related=True), camera=camera))
+            continue
+        if is_address(value):
+            found.append(_of_address(value))
             continue
         path = Path(value).expanduser()
         if path.exists():
@@ -81,6 +105,13 @@ def _of_path(path: Path) -> List[Item]:
     return [Item(Unit(str(path), [FrameFile(str(path), path, 1, path.stem)]))]
 
 
+def _of_address(url: str) -> Item:
+    path = Path(unquote(urlparse(url).path))
+    if path.suffix.lower() in IMAGES:
+        return Item(Unit(url, [FrameFile(url, path, 1, path.stem)]))
+    return Item(Unit(url, [], url, related=True))  # PyAV opens addresses, which a Path would break
+
+
 def read_items(items: Sequence[Item], stride: int, problems: List[Skip]) -> Iterator[tuple]:
     """(item, frame) of all items; of a video every ``stride``-th frame, the first included.
 
@@ -90,10 +121,7 @@ def read_items(items: Sequence[Item], stride: int, problems: List[Skip]) -> Iter
         problems: What cannot be read is added here; it has no frame.
     """
     for item in items:
-        if item.image is not None:
-            yield item, Frame(item.unit.name, 1, '', None, item.image)
-            continue
-        for frame in read_frames(item.unit, problems):
+        for frame in item.frames(problems):
             if frame.problem is not None:
                 problems.append(frame.problem)
             elif (frame.number - 1) % stride == 0:

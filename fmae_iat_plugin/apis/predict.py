@@ -4,6 +4,7 @@
 import argparse
 import sys
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import List, Optional
 
@@ -11,13 +12,12 @@ from mmengine.logging import MMLogger
 
 from fmae_iat_plugin.datasets.skipped import report_skipped
 from fmae_iat_plugin.faces import DetectorSpec
-from fmae_iat_plugin.faces.frames import import_av
-from fmae_iat_plugin.parallel import counting_bar
+from fmae_iat_plugin.parallel import ParallelError, add_parallel_arguments, parallel_arguments
 
-from .inferencer import AUInferencer
-from .inputs import Item, find_inputs
+from .batch import Job, forget, predict_parts, read_part, split
+from .inputs import find_inputs
 from .quickstart import configs_root
-from .writers import WRITERS, build_writers
+from .writers import WRITERS, build_writers, check_formats
 
 QUICKSTART = 'work_dirs/quickstart/fmae-iat/epoch_20.pth'
 
@@ -25,7 +25,8 @@ QUICKSTART = 'work_dirs/quickstart/fmae-iat/epoch_20.pth'
 def _parse(arguments: Optional[List[str]]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('input', nargs='+', metavar='INPUT',
-                        help='image, video, folder of them, or a quoted pattern')
+                        help='image, video, folder of them, quoted pattern, address '
+                        '(http, https, rtsp), or webcam, webcam:1, ... (Ctrl-C ends it)')
     parser.add_argument('--model', help="config; default: the quickstart's")
     parser.add_argument('--weights', help='checkpoint of that config')
     parser.add_argument('--out-dir', required=True)
@@ -34,11 +35,16 @@ def _parse(arguments: Optional[List[str]]) -> argparse.Namespace:
     parser.add_argument('--detector', default='dlib',
                         help='dlib (default), an mmdet config, or none: the images are face crops')
     parser.add_argument('--detector-weights', help='mmdet: checkpoint')
-    parser.add_argument('--device', help='cpu, cuda:0, ...; default: the GPU if there is one')
+    parser.add_argument('--device', help='cpu, cuda:0, or several, cuda:0,cuda:1, over which '
+                        '--workers go; default: the GPU if there is one')
     parser.add_argument('--batch-size', type=int, default=32, help='faces at a time')
     parser.add_argument('--stride', type=int, default=1, help='every N-th frame of a video')
     parser.add_argument('--threshold', type=float, help='probability from which an action unit '
                         "is present; default: the head's, 0.5")
+    parser.add_argument('--smoothing', type=float, default=0., metavar='SECONDS',
+                        help='of the probabilities of a face through a video: time constant of '
+                        'an exponential moving average; default: 0, none')
+    add_parallel_arguments(parser)
     args = parser.parse_args(arguments)
     if (args.model is None) != (args.weights is None):
         parser.error('--model and --weights go together')
@@ -60,63 +66,48 @@ def _model(args: argparse.Namespace) -> tuple:
     return str(configs_root() / 'quickstart_iat.py'), QUICKSTART
 
 
-def _frames(items: List[Item]) -> Optional[int]:
-    """How many frames there are, as far as the containers know; None = unknown."""
-    total = 0
-    for item in items:
-        if item.unit.video is None:
-            total += 1
-            continue
-        av = import_av()
-        try:
-            with av.open(str(item.unit.video)) as container:
-                number = container.streams.video[0].frames if container.streams.video else 0
-        except av.FFmpegError:
-            continue  # said when it is read
-        if not number:
-            return None
-        total += number
-    return total
-
-
 def predict(args: argparse.Namespace) -> int:
     """Write the files; the exit code: 0 = all was read, 1 = something could not be read."""
-    items = find_inputs(args.input)
+    items, formats = find_inputs(args.input), args.format.split(',')
+    check_formats(formats)
     model, weights = _model(args)
-    device = args.device or 'cpu'
+    devices = tuple(args.device.split(',')) if args.device else (None, )
     detector = None if args.detector == 'none' else DetectorSpec(
-        args.detector, args.detector_weights, device=device)
-    infer = AUInferencer(model, weights, args.device, detector, threshold=args.threshold)
-    rows = frames = faces = 0
+        args.detector, args.detector_weights, device=devices[0] or 'cpu')
+    job = Job(model, weights, detector, args.threshold, args.batch_size, args.stride,
+              args.smoothing, devices)
+    out, problems = Path(args.out_dir), []
+    parts = split(items, job, out / '.parts')
+    aus = predict_parts(job, parts, parallel_arguments(args))
+    rows = faces = frames = 0
     with ExitStack() as stack:
-        writers = [stack.enter_context(writer) for writer in
-                   build_writers(args.format.split(','), args.out_dir, infer.aus)]
-        bar = stack.enter_context(counting_bar())
-        task, last = bar.add_task('Frames', total=_frames(items)), None
-        for row in infer.predict(items, args.batch_size, args.stride):
+        writers = [stack.enter_context(writer) for writer in build_writers(formats, out, aus)]
+        last = None
+        for row in chain.from_iterable(read_part(part, problems) for part in parts):
             for writer in writers:
                 writer.write(row)
             rows, faces = rows + 1, faces + row.success
-            if last != (row.input, row.frame):
-                step = args.stride if last and row.input == last[0] else 1
-                last, frames = (row.input, row.frame), frames + 1
-                bar.advance(task, step)
-    skipped = Path(args.out_dir, 'skipped.csv')
-    report_skipped('Prediction', infer.problems, str(skipped))
+            frames, last = frames + (last != (row.input, row.frame)), (row.input, row.frame)
+    skipped = out / 'skipped.csv'
+    report_skipped('Prediction', problems, str(skipped))
+    forget(out / '.parts')
     sys.stdout.write(f'{frames} frames, {faces} faces, {rows - faces} frames without a face; '
-                     f'{len(infer.problems)} inputs not or not wholly readable ({skipped}); '
-                     f'{sum(len(writer.paths) for writer in writers)} files in {args.out_dir}\n')
-    return 1 if infer.problems else 0
+                     f'{len(problems)} inputs not or not wholly readable ({skipped}); '
+                     f'{sum(len(writer.paths) for writer in writers)} files in {out}\n')
+    return 1 if problems else 0
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
-    """The command; returns the exit code: 0, 1 (something was unreadable) or 2 (an error)."""
+    """The command; its exit code: 0, 1 (something was unreadable), 2 (an error), 130 (stopped)."""
     args = _parse(arguments)
     try:
         return predict(args)
-    except (ValueError, OSError, ImportError) as error:
+    except (ValueError, OSError, ImportError, ParallelError) as error:
         sys.stderr.write(f'error: {" ".join(str(error).split())}\n')
         return 2
+    except KeyboardInterrupt:
+        sys.stderr.write('stopped. The same command goes on from here.\n')
+        return 130
 
 
 if __name__ == '__main__':

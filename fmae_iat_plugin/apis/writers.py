@@ -37,6 +37,16 @@ def _column(au: int, ending: str = '') -> str:
     return f'AU{au:02d}{ending}'
 
 
+def _import_pyarrow():
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise ImportError(f'the format parquet needs pyarrow ({error}). Remedy: pip install '
+                          'pyarrow, or another format.') from error
+    return pyarrow
+
+
 class Writer:
     """Writes rows; a context manager that closes on success and removes its files on an error.
 
@@ -207,13 +217,7 @@ class ParquetWriter(Writer):
 
     def __init__(self, out_dir, aus):
         super().__init__(out_dir, aus)
-        try:
-            import pyarrow
-            import pyarrow.parquet
-        except ImportError as error:
-            raise ImportError(f'the format parquet needs pyarrow ({error}). Remedy: pip install '
-                              'pyarrow, or another format.') from error
-        self._pyarrow = pyarrow
+        self._pyarrow = pyarrow = _import_pyarrow()
         number, real = pyarrow.int64(), pyarrow.float64()
         self.schema = pyarrow.schema(
             [('input', pyarrow.string()), ('frame', number), ('timestamp', real),
@@ -262,9 +266,8 @@ def as_dict(row: FacePrediction, aus: Sequence[int]) -> dict:
     return values
 
 
-def build_writers(formats: Sequence[str], out_dir: Union[str, Path],
-                  aus: Sequence[int]) -> List[Writer]:
-    """Writers by name: openface, pyfeat, json, parquet.
+def check_formats(formats: Sequence[str]) -> None:
+    """Before hours of work.
 
     Raises:
         ValueError: On an unknown format.
@@ -274,4 +277,16 @@ def build_writers(formats: Sequence[str], out_dir: Union[str, Path],
     if unknown or not formats:
         what = f'format {unknown[0]!r} is unknown' if unknown else 'no format was given'
         raise ValueError(f'{what}. Remedy: {", ".join(WRITERS)}.')
+    if 'parquet' in formats:
+        _import_pyarrow()
+
+
+def build_writers(formats: Sequence[str], out_dir: Union[str, Path],
+                  aus: Sequence[int]) -> List[Writer]:
+    """Writers by name: openface, pyfeat, json, parquet.
+
+    Raises:
+        ValueError, ImportError: See :func:`check_formats`.
+    """
+    check_formats(formats)
     return [WRITERS[name](out_dir, aus) for name in dict.fromkeys(formats)]

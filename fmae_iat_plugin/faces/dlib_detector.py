@@ -3,12 +3,14 @@
 
 from typing import List, Sequence
 
+import cv2
 import numpy as np
 
 from .detector import Detections
 from .records import CropError
 
 SMALL = 160  # pixels; an image with a shorter side is enlarged, for dlib's faces are 80 wide
+LARGE = 4096  # pixels; an image with a longer side is shrunk: time and memory grow with the area
 
 
 def import_dlib():
@@ -47,11 +49,15 @@ class DlibDetector:
         return [self._detect(image) for image in images]
 
     def _detect(self, image: np.ndarray) -> Detections:
+        scale = max(1., max(image.shape[:2]) / LARGE)
+        if scale > 1:
+            image = cv2.resize(image, None, fx=1 / scale, fy=1 / scale,
+                               interpolation=cv2.INTER_AREA)
         doublings, shorter = self.upsample, min(image.shape[:2])
         while shorter * 2**doublings < SMALL and doublings < 4:
             doublings += 1
         rgb = np.ascontiguousarray(image[:, :, ::-1])
         found, scores, _ = self._detector.run(rgb, doublings, self.threshold)
         boxes = [(r.left(), r.top(), r.right() + 1, r.bottom() + 1) for r in found]  # inclusive
-        return Detections(np.array(boxes, dtype=np.float32).reshape(-1, 4),
+        return Detections(scale * np.array(boxes, dtype=np.float32).reshape(-1, 4),
                           np.array(scores, dtype=np.float32))

@@ -10,6 +10,8 @@ from fmae_iat_plugin.datasets.transforms import LoadFace, UnreadableImageError
 
 from .records import BAD_IMAGE, BAD_VIDEO, SHORT_VIDEO, CropError, Frame, Unit
 
+TIMEOUT = 20  #: seconds without an answer; a file on a hanging disk, a stream of the network
+
 
 def import_av():
     """PyAV.
@@ -50,7 +52,7 @@ def read_frames(unit: Unit, problems: List[Skip]) -> Iterator[Frame]:
 def _read_video(unit: Unit, problems: List[Skip]) -> Iterator[Frame]:
     av, path, count, declared, damage = import_av(), unit.video, 0, 0, ''
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), timeout=TIMEOUT) as container:
             if not container.streams.video:
                 problems.append(Skip(unit.name, BAD_VIDEO, str(path), 0, 'no video stream'))
                 return

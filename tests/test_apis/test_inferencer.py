@@ -1,6 +1,8 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """AUInferencer: scores are those of the test pipeline, every frame has a row, ids are stable."""
 
+from fractions import Fraction
+
 import cv2
 import numpy as np
 import pandas as pd
@@ -172,3 +174,52 @@ def test_on_frame_gets_every_image_with_its_rows(trained, tmp_path):
     assert [row for _, found in seen for row in found] == rows == list(infer.predict(frames, 2))
     for (image, _), frame in zip(seen, frames, strict=True):
         np.testing.assert_array_equal(image, frame)
+
+
+def video_of_uneven_frames(path, times):
+    """H.264 with these presentation times (ms); frame k is one grey value."""
+    av = pytest.importorskip('av')
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream('mpeg4', rate=30)
+        stream.width, stream.height, stream.pix_fmt = 200, 120, 'yuv420p'
+        stream.codec_context.time_base = stream.time_base = Fraction(1, 1000)
+        for k, time in enumerate(times):
+            frame = av.VideoFrame.from_ndarray(scene((10 + k, 40)), format='bgr24')
+            frame.pts, frame.time_base = time, Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def test_times_of_a_variable_frame_rate(trained, tmp_path):
+    times = [0, 33, 40, 140, 141, 500, 1234, 1300]
+    path = video_of_uneven_frames(tmp_path / 'v.mkv', times)
+    infer = AUInferencer(*trained[:2], 'cpu', Blobs())
+    rows = infer(path, pred_out_dir=tmp_path / 'out')
+    assert [row['frame'] for row in rows] == list(range(1, 9))
+    np.testing.assert_allclose([row['timestamp'] for row in rows], np.array(times) / 1000,
+                               atol=5e-4)
+    table = pd.read_csv(tmp_path / 'out' / 'v.csv')
+    np.testing.assert_allclose(table.timestamp, np.array(times) / 1000, atol=5e-4)
+
+
+def test_smoothing_is_an_average_over_time_for_each_face(trained, tmp_path):
+    times = [0, 33, 40, 140, 141, 500]
+    path = video_of_uneven_frames(tmp_path / 'v.mkv', times)
+    cfg, weights, _ = trained
+    noise = np.random.default_rng(0).random((6, 3))
+    found = []
+    for constant in (0., .2):
+        infer = AUInferencer(cfg, weights, 'cpu', Blobs(), smoothing=constant)
+        values = iter(noise)
+        infer.scores = lambda crops, values=values: np.stack([next(values) for _ in crops])
+        found.append(np.array([[row['aus'][f'AU{au}']['probability'] for au in AUS]
+                               for row in infer(path)]))
+    np.testing.assert_array_equal(found[0], noise)
+    expected = [noise[0]]
+    for k in range(1, 6):
+        part = 1 - np.exp(-(times[k] - times[k - 1]) / 1000 / .2)
+        expected.append((1 - part) * expected[-1] + part * noise[k])
+    np.testing.assert_allclose(found[1], expected, atol=1e-9)
+    with pytest.raises(ValueError, match='smoothing is -1'):
+        AUInferencer(cfg, weights, 'cpu', Blobs(), smoothing=-1)
