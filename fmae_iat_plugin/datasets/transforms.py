@@ -41,7 +41,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine import fileio
 from mmpretrain.registry import TRANSFORMS
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from timm.data.auto_augment import rand_augment_transform
 from timm.data.transforms import str_to_pil_interp
 
@@ -82,8 +82,15 @@ def decode_image(data: bytes) -> np.ndarray:
 
     Returns:
         np.ndarray: uint8 BGR image of shape (H, W, 3), the channel order of MMPretrain.
+
+    Raises:
+        UnidentifiedImageError: If Pillow knows no such format; other errors as Pillow's.
     """
-    with Image.open(io.BytesIO(data)) as image:
+    try:
+        opened = Image.open(io.BytesIO(data))
+    except UnidentifiedImageError as error:  # Pillow's message is an address in memory
+        raise UnidentifiedImageError(f'{len(data)} bytes of no image format known') from error
+    with opened as image:
         image = ImageOps.exif_transpose(image)
         if image.mode == 'I' or image.mode.startswith('I;16'):
             grey = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
