@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+from fmae_iat_plugin.datasets.synthfacs import render
 from fmae_iat_plugin.faces import CropError, CropOptions, DetectorSpec, build_detector, crop_faces
+from fmae_iat_plugin.faces.dlib_detector import DlibDetector
 from fmae_iat_plugin.faces.frames import read_frames
 from fmae_iat_plugin.faces.records import Unit
 from fmae_iat_plugin.faces.tracking import overlap
@@ -92,3 +94,18 @@ def test_real_videos(real_data, name, start, faces):
     images = [frame.image for frame in frames[start:start + 9:4]]
     found = [len(one.boxes) for one in build_detector('dlib')(images)]
     assert found == [int(faces)] * 3
+
+
+def test_huge_images_are_shrunk_and_the_boxes_are_not():
+    """20,000 pixels wide: as on the image shrunk by hand, in the pixels of the large one."""
+    face = render(3, size=900, framing='portrait')[0][..., ::-1]
+    wide = np.full((1000, 20000, 3), 128, dtype=np.uint8)
+    wide[50:950, 12000:12900] = face
+    found, = DlibDetector()([wide])
+    scale = 20000 / 4096
+    small = cv2.resize(wide, (4096, round(1000 / scale)), interpolation=cv2.INTER_AREA)
+    expected, = DlibDetector()([small])
+    assert len(found.boxes) == 1
+    assert overlap(found.boxes[0], scale * expected.boxes[0]) > .7  # dlib's scales are 1.2 apart
+    x1, y1, x2, y2 = found.boxes[0]
+    assert 12000 < x1 < x2 < 12900 and 50 < y1 < y2 < 950

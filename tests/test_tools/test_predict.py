@@ -63,3 +63,47 @@ def test_without_a_model_it_says_how_to_get_one(files, tmp_path, monkeypatch, ca
     monkeypatch.chdir(tmp_path)
     assert main([str(files[2]), '--out-dir', 'out']) == 2
     assert 'bash tools/quickstart.sh' in capsys.readouterr().err
+
+
+def test_bad_inputs_are_named_and_the_batch_goes_on(files, tmp_path, capfd):
+    av = pytest.importorskip('av')
+    config, weights, folder = files
+    (folder / 'corrupt.jpg').write_bytes(b'\xff\xd8\xff\xe0' + bytes(99))
+    (folder / 'text.mp4').write_text('a text')
+    wide = np.zeros((1000, 20000, 3), dtype=np.uint8)
+    wide[:, 7000:8000] = 200
+    cv2.imwrite(str(folder / 'wide.png'), wide)
+    cv2.imwrite(str(folder / 'huge.png'), np.zeros((20000, 20000), dtype=np.uint8))
+    with av.open(str(folder / 'sound.mp4'), 'w') as container:
+        stream = container.add_stream('aac', rate=8000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), 'fltp', 'mono')
+        frame.sample_rate = 8000
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    writer = cv2.VideoWriter(str(folder / 'cut.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 10, (64, 48))
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        writer.write(rng.integers(0, 255, (48, 64, 3), dtype=np.uint8))
+    writer.release()
+    whole = (folder / 'cut.avi').read_bytes()
+    (folder / 'cut.avi').write_bytes(whole[:len(whole) * 2 // 3])
+    out = tmp_path / 'out'
+    assert main([str(folder), 'webcam:97', '--model', config, '--weights', weights, '--out-dir',
+                 str(out), '--detector', 'none', '--device', 'cpu']) == 1
+    said = capfd.readouterr().out
+    assert '6 inputs not or not wholly readable' in said
+    listed = pd.read_csv(out / 'skipped.csv').set_index('item')
+    listed.index = [item.split('/')[-1] for item in listed.index]
+    assert listed.reason.to_dict() == {
+        'corrupt.jpg': 'unreadable image', 'huge.png': 'unreadable image',
+        'text.mp4': 'unreadable video', 'sound.mp4': 'unreadable video',
+        'cut.avi': 'video with fewer frames than declared', 'webcam:97': 'unreadable camera'}
+    assert 'exceeds limit' in listed.detail['huge.png']
+    assert listed.detail['sound.mp4'] == 'no video stream'
+    read = {path.stem: len(pd.read_csv(path)) for path in out.glob('*.csv')
+            if path.name != 'skipped.csv'}
+    assert {name: read[name] for name in ('a', 'b', 'wide')} == dict(a=1, b=1, wide=1)
+    assert set(read) == {'a', 'b', 'wide', 'cut'} and 10 < read['cut'] < 40
+    (tmp_path / 'empty').mkdir()
+    assert main([str(tmp_path / 'empty'), '--model', config, '--weights', weights, '--out-dir',
+                 str(out)]) == 2
+    assert 'holds neither images' in capfd.readouterr().err
