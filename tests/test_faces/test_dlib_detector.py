@@ -106,6 +106,6 @@ def test_huge_images_are_shrunk_and_the_boxes_are_not():
     small = cv2.resize(wide, (4096, round(1000 / scale)), interpolation=cv2.INTER_AREA)
     expected, = DlibDetector()([small])
     assert len(found.boxes) == 1
-    assert overlap(found.boxes[0], scale * expected.boxes[0]) > .7  # dlib's scales are 1.2 apart
+    assert overlap(found.boxes[0], scale * expected.boxes[0]) > .65  # dlib's scales: 1.2 apart
     x1, y1, x2, y2 = found.boxes[0]
     assert 12000 < x1 < x2 < 12900 and 50 < y1 < y2 < 950
