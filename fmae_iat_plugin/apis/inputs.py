@@ -4,9 +4,10 @@
 import glob
 import queue
 import threading
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Iterable, Iterator, List, NamedTuple, Optional, Sequence, Union
+from typing import Callable, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Union
 from urllib.parse import unquote, urlparse
 
 import numpy as np
@@ -19,6 +20,8 @@ from fmae_iat_plugin.faces.sources import IMAGES, VIDEOS
 from .streams import camera_number, is_address, read_camera, read_image
 
 Input = Union[str, Path, int, np.ndarray]
+
+BAD_INPUT = 'unusable input'
 
 
 class Item(NamedTuple):
@@ -40,7 +43,8 @@ class Item(NamedTuple):
             yield from read_frames(self.unit, problems)
 
 
-def find_inputs(inputs: Union[Input, Sequence[Input]]) -> List[Item]:
+def find_inputs(inputs: Union[Input, Sequence[Input]],
+                problems: Optional[List[Skip]] = None) -> List[Item]:
     """Look at what is to be predicted.
 
     Args:
@@ -49,42 +53,50 @@ def find_inputs(inputs: Union[Input, Sequence[Input]]) -> List[Item]:
             address of an image, video or stream (http, https, rtsp, ...), a camera (its number,
             ``'webcam'`` or ``'webcam:1'``), an image (uint8 BGR ``[H, W, 3]``), or a list of these
             or of items.
+        problems: What is not there, or nothing of the above, is added here and the rest goes on,
+            if there is a rest. None: it is an error.
 
     Raises:
         FileNotFoundError: If a path does not exist or a pattern matches nothing.
         ValueError: If a file is neither image nor video, an array no image, a folder empty.
     """
-    found = []
+    found, first = [], None
     for number, value in enumerate(inputs if isinstance(inputs, (list, tuple)) else [inputs], 1):
-        if isinstance(value, Item):
-            found.append(value)
-            continue
-        if isinstance(value, np.ndarray):
-            if value.dtype != np.uint8 or value.ndim != 3 or value.shape[2] != 3:
-                raise ValueError(f'array {number} is {value.dtype} {value.shape}. Remedy: an image '
-                                 'is uint8 [H, W, 3], channels in the order B, G, R.')
-            found.append(Item(Unit(f'array {number}', []), value))
-            continue
-        camera = camera_number(value)
-        if camera is not None:
-            found.append(Item(Unit(f'webcam:{camera}', [], related=True), camera=camera))
-            continue
-        if is_address(value):
-            found.append(_of_address(value))
-            continue
-        path = Path(value).expanduser()
-        if path.exists():
-            found += _of_path(path)
-            continue
-        matches = sorted(match for match in glob.glob(str(path), recursive=True)
-                         if Path(match).suffix.lower() in IMAGES + VIDEOS)
-        if not matches:
-            raise FileNotFoundError(f'{value} does not exist.' if not glob.has_magic(str(value))
-                                    else f'{value} matches no image or video.')
-        found += [item for match in matches for item in _of_path(Path(match))]
+        try:
+            found += _of_value(value, number)
+        except (FileNotFoundError, ValueError) as error:
+            if problems is None:
+                raise
+            first = first or error
+            name = f'array {number}' if isinstance(value, np.ndarray) else str(value)
+            problems.append(Skip(name, BAD_INPUT, '', 0, str(error)))
     if not found:
-        raise ValueError('there is nothing to predict: the list of inputs is empty.')
+        raise first or ValueError('there is nothing to predict: the list of inputs is empty.')
     return found
+
+
+def _of_value(value: Input, number: int) -> List[Item]:
+    if isinstance(value, Item):
+        return [value]
+    if isinstance(value, np.ndarray):
+        if value.dtype != np.uint8 or value.ndim != 3 or value.shape[2] != 3:
+            raise ValueError(f'array {number} is {value.dtype} {value.shape}. Remedy: an image is '
+                             'uint8 [H, W, 3], channels in the order B, G, R.')
+        return [Item(Unit(f'array {number}', []), value)]
+    camera = camera_number(value)
+    if camera is not None:
+        return [Item(Unit(f'webcam:{camera}', [], related=True), camera=camera)]
+    if is_address(value):
+        return [_of_address(value)]
+    path = Path(value).expanduser()
+    if path.exists():
+        return _of_path(path)
+    matches = sorted(match for match in glob.glob(str(path), recursive=True)
+                     if Path(match).suffix.lower() in IMAGES + VIDEOS)
+    if not matches:
+        raise FileNotFoundError(f'{value} does not exist.' if not glob.has_magic(str(value))
+                                else f'{value} matches no image or video.')
+    return [item for match in matches for item in _of_path(Path(match))]
 
 
 def _of_path(path: Path) -> List[Item]:
@@ -158,3 +170,22 @@ def prefetch(items: Iterable, size: int) -> Iterator:
             future.result()
         finally:
             stop.set()
+
+
+def map_ahead(function: Callable, items: Iterable, threads: int) -> Iterator:
+    """``function`` of the items, computed ahead in threads, in the order of the items.
+
+    As many results as there are threads wait at most; errors come out here.
+    """
+    running: deque = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for item in items:
+                running.append(pool.submit(function, item))
+                if len(running) > threads:
+                    yield running.popleft().result()
+            while running:
+                yield running.popleft().result()
+        finally:
+            for future in running:
+                future.cancel()

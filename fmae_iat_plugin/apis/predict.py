@@ -10,7 +10,7 @@ from typing import List, Optional
 
 from mmengine.logging import MMLogger
 
-from fmae_iat_plugin.datasets.skipped import report_skipped
+from fmae_iat_plugin.datasets.skipped import Skip, report_skipped
 from fmae_iat_plugin.faces import DetectorSpec
 from fmae_iat_plugin.parallel import ParallelError, add_parallel_arguments, parallel_arguments
 
@@ -44,6 +44,8 @@ def _parse(arguments: Optional[List[str]]) -> argparse.Namespace:
     parser.add_argument('--smoothing', type=float, default=0., metavar='SECONDS',
                         help='of the probabilities of a face through a video: time constant of '
                         'an exponential moving average; default: 0, none')
+    parser.add_argument('--vis', action='store_true', help='also annotated images and videos, and '
+                        'a timeline of each video')
     add_parallel_arguments(parser)
     args = parser.parse_args(arguments)
     if (args.model is None) != (args.weights is None):
@@ -68,15 +70,16 @@ def _model(args: argparse.Namespace) -> tuple:
 
 def predict(args: argparse.Namespace) -> int:
     """Write the files; the exit code: 0 = all was read, 1 = something could not be read."""
-    items, formats = find_inputs(args.input), args.format.split(',')
+    problems: List[Skip] = []
+    items, formats = find_inputs(args.input, problems), args.format.split(',')
     check_formats(formats)
     model, weights = _model(args)
     devices = tuple(args.device.split(',')) if args.device else (None, )
     detector = None if args.detector == 'none' else DetectorSpec(
         args.detector, args.detector_weights, device=devices[0] or 'cpu')
+    out = Path(args.out_dir)
     job = Job(model, weights, detector, args.threshold, args.batch_size, args.stride,
-              args.smoothing, devices)
-    out, problems = Path(args.out_dir), []
+              args.smoothing, devices, out if args.vis else None)
     parts = split(items, job, out / '.parts')
     aus = predict_parts(job, parts, parallel_arguments(args))
     rows = faces = frames = 0

@@ -86,24 +86,26 @@ def test_bad_inputs_are_named_and_the_batch_goes_on(files, tmp_path, capfd):
     writer.release()
     whole = (folder / 'cut.avi').read_bytes()
     (folder / 'cut.avi').write_bytes(whole[:len(whole) * 2 // 3])
-    out = tmp_path / 'out'
-    assert main([str(folder), 'webcam:97', '--model', config, '--weights', weights, '--out-dir',
-                 str(out), '--detector', 'none', '--device', 'cpu']) == 1
+    (tmp_path / 'empty').mkdir()
+    out, empty = tmp_path / 'out', str(tmp_path / 'empty')
+    assert main([str(folder), 'webcam:97', empty, 'none.png', '--model', config, '--weights',
+                 weights, '--out-dir', str(out), '--detector', 'none', '--device', 'cpu']) == 1
     said = capfd.readouterr().out
-    assert '6 inputs not or not wholly readable' in said
+    assert '8 inputs not or not wholly readable' in said
     listed = pd.read_csv(out / 'skipped.csv').set_index('item')
     listed.index = [item.split('/')[-1] for item in listed.index]
     assert listed.reason.to_dict() == {
         'corrupt.jpg': 'unreadable image', 'huge.png': 'unreadable image',
         'text.mp4': 'unreadable video', 'sound.mp4': 'unreadable video',
-        'cut.avi': 'video with fewer frames than declared', 'webcam:97': 'unreadable camera'}
+        'cut.avi': 'video with fewer frames than declared', 'webcam:97': 'unreadable camera',
+        'empty': 'unusable input', 'none.png': 'unusable input'}
+    assert 'holds neither images' in listed.detail['empty']
+    assert listed.detail['none.png'] == 'none.png does not exist.'
     assert 'exceeds limit' in listed.detail['huge.png']
     assert listed.detail['sound.mp4'] == 'no video stream'
     read = {path.stem: len(pd.read_csv(path)) for path in out.glob('*.csv')
             if path.name != 'skipped.csv'}
     assert {name: read[name] for name in ('a', 'b', 'wide')} == dict(a=1, b=1, wide=1)
     assert set(read) == {'a', 'b', 'wide', 'cut'} and 10 < read['cut'] < 40
-    (tmp_path / 'empty').mkdir()
-    assert main([str(tmp_path / 'empty'), '--model', config, '--weights', weights, '--out-dir',
-                 str(out)]) == 2
+    assert main([empty, '--model', config, '--weights', weights, '--out-dir', str(out)]) == 2
     assert 'holds neither images' in capfd.readouterr().err
