@@ -100,7 +100,8 @@ def _loky(work: Callable, units: list, number: int) -> Iterator[Tuple[int, Any]]
 
 
 @lru_cache(maxsize=1)
-def _watch(parent: int) -> None:
+def watch_parent(parent: int) -> None:
+    """End this process, from a thread, soon after the process ``parent`` has ended."""
     def wait() -> None:
         while os.getppid() == parent:
             time.sleep(0.5)
@@ -110,7 +111,7 @@ def _watch(parent: int) -> None:
 
 
 def _end_with_parent(work: Callable, parent: int, unit) -> Any:
-    _watch(parent)  # else loky's processes work on for minutes after a SIGKILL of the command
+    watch_parent(parent)  # else loky's processes work on for minutes after a SIGKILL of the command
     return work(unit)
 
 

@@ -1,0 +1,157 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""What the runs of a cross-validation found, from their stored predictions alone.
+
+Two means of F1 are in use and both are given: the average of the folds' F1, and F1 over the frames
+of all test folds pooled, in which each frame counts once. The paper's numbers (best epoch and
+threshold on the test fold) stand apart, under ``paper``.
+"""
+
+import csv
+import io
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from fmae_iat_plugin.evaluation.evidence import paper_table
+from fmae_iat_plugin.evaluation.pooling import pool_predictions
+from fmae_iat_plugin.evaluation.scores import action_unit_scores
+from fmae_iat_plugin.files import write_whole
+
+from .cross_validation import Run
+
+
+def read_runs(folder: str) -> List[Run]:
+    """The finished runs below a folder, by experiment, seed and fold.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    runs = []
+    for path in Path(folder).rglob('run.json'):
+        fields = {key: value for key, value in json.loads(path.read_text()).items()
+                  if key in Run._fields}
+        run = Run(**{**fields, 'work_dir': str(path.parent)})  # the folder may have moved
+        if run.predictions.is_file():
+            runs.append(run)
+    if not runs:
+        raise FileNotFoundError(f'{folder} holds no finished run. Remedy: python '
+                                f'tools/cross_validate.py CONFIG... --out {folder}')
+    return sorted(runs, key=lambda run: (run.experiment, run.seed, run.fold))
+
+
+def run_scores(run: Run) -> dict:
+    """F1 and AUC of a run in percent: ``f1``, ``auc``, ``aus``, and ``paper``, if it was tested
+    after its epochs."""
+    from fmae_iat_plugin.visualization.curves import read_scalars
+    found = pool_predictions([run.predictions])
+    scores = action_unit_scores(found.scores, found.labels, found.classes)
+    epochs = {row['step']: row for row in read_scalars(run.work_dir) if 'paper/f1' in row}
+    return dict(experiment=run.experiment, fold=run.fold, seed=run.seed, frames=len(found.scores),
+                f1=scores['f1/mean'], auc=scores['auc/mean'],
+                aus={name: scores[f'f1/{name}'] for name in found.classes},
+                paper=paper_table(list(epochs.values()), found.classes))
+
+
+def _mean_std(values: Sequence[Optional[float]]) -> Dict[str, float]:
+    """Over seeds; the standard deviation of one seed is not known."""
+    values = np.array([np.nan if value is None else value for value in values], dtype=float)
+    return dict(mean=float(values.mean()),
+                std=float(values.std(ddof=1)) if len(values) > 1 else float('nan'))
+
+
+def summarize(runs: Sequence[Run]) -> dict:
+    """Everything, in percent.
+
+    Args:
+        runs: Finished ones.
+
+    Returns:
+        dict: ``runs``: :func:`run_scores` of each. ``experiments``: name -> ``folds``, ``seeds``
+        (a list of ``seed``, ``fold_mean``, ``pooled``, ``auc``, ``aus`` pooled, ``paper``: the
+        folds' average), and over the seeds with all folds ``fold_mean``, ``pooled``, ``auc``,
+        ``paper``, each ``mean`` and ``std``; ``incomplete``: seeds that lack a fold.
+    """
+    scores = [run_scores(run) for run in runs]
+    by_name: Dict[str, Dict[int, list]] = defaultdict(lambda: defaultdict(list))
+    for run, row in zip(runs, scores):
+        by_name[run.experiment][run.seed].append((run, row))
+    experiments = {}
+    for name, seeds in by_name.items():
+        folds = sorted({run.fold for group in seeds.values() for run, _ in group})
+        table, incomplete = [], []
+        for seed, group in sorted(seeds.items()):
+            if [run.fold for run, _ in sorted(group)] != folds:
+                incomplete.append(seed)
+                continue
+            pooled = pool_predictions([run.predictions for run, _ in group])
+            values = action_unit_scores(pooled.scores, pooled.labels, pooled.classes)
+            paper = [row['paper'] for _, row in group]
+            table.append(dict(
+                seed=seed, fold_mean=float(np.mean([row['f1'] for _, row in group])),
+                pooled=values['f1/mean'], auc=values['auc/mean'],
+                aus={au: values[f'f1/{au}'] for au in pooled.classes},
+                paper=None if None in paper else float(np.mean([row['mean'] for row in paper]))))
+        experiments[name] = dict(folds=folds, seeds=table, incomplete=incomplete, **{
+            key: _mean_std([row[key] for row in table])
+            for key in ('fold_mean', 'pooled', 'auc', 'paper')} if table else {})
+    return dict(runs=scores, experiments=experiments)
+
+
+def results_text(summary: dict) -> str:
+    """The table of experiments as text."""
+    table = Table(box=box.ASCII, title='F1 in percent, mean and standard deviation over seeds')
+    for header in ('experiment', 'folds', 'seeds', 'F1@0.5, folds averaged', 'F1@0.5, pooled',
+                   'AUC, pooled', "paper's F1 (chosen on test)"):
+        table.add_column(header, justify='left' if header == 'experiment' else 'right')
+
+    def cell(values: dict) -> str:
+        if np.isnan(values['mean']):
+            return '-'
+        spread = '' if np.isnan(values['std']) else f' ± {values["std"]:.1f}'
+        return f'{values["mean"]:.1f}{spread}'
+
+    notes = []
+    for name, row in summary['experiments'].items():
+        if row['incomplete']:
+            notes.append(f'{name}: seeds {", ".join(map(str, row["incomplete"]))} lack a fold, '
+                         'they are left out')
+        if row['seeds']:
+            table.add_row(name, str(len(row['folds'])), str(len(row['seeds'])),
+                          *(cell(row[key]) for key in ('fold_mean', 'pooled', 'auc', 'paper')))
+    stream = io.StringIO()
+    Console(file=stream, width=150).print(table)
+    return stream.getvalue() + ''.join(f'{note}\n' for note in notes)
+
+
+def write_results(runs: Sequence[Run], out: str) -> str:
+    """Write ``results.json`` and ``results.csv`` (a row a run); returns the table as text."""
+    done = [run for run in runs if run.predictions.is_file()]
+    if not done:
+        return 'no run is finished\n'
+    summary = summarize(done)
+    write_whole(Path(out, 'results.json'), json.dumps(_plain(summary), indent=1).encode())
+    stream = io.StringIO()
+    classes = list(summary['runs'][0]['aus'])
+    writer = csv.writer(stream, lineterminator='\n')
+    writer.writerow(['experiment', 'fold', 'seed', 'frames', 'f1', 'auc', 'paper_f1', *classes])
+    for row in summary['runs']:
+        writer.writerow([row['experiment'], row['fold'], row['seed'], row['frames'], row['f1'],
+                         row['auc'], row['paper'] and row['paper']['mean'],
+                         *(row['aus'].get(name) for name in classes)])
+    write_whole(Path(out, 'results.csv'), stream.getvalue().encode())
+    return results_text(summary)
+
+
+def _plain(value):
+    """JSON has no NaN: undefined numbers become null."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and np.isnan(value) else value
