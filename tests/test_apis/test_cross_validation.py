@@ -20,6 +20,7 @@ from fmae_iat_plugin.apis.cross_validation import (
     cross_validate,
     plan_runs,
     run_config,
+    submit,
     train_and_test,
 )
 from fmae_iat_plugin.apis.run_results import read_runs, results_text, summarize
@@ -178,3 +179,15 @@ def test_a_failed_run_is_named_and_the_others_go_on(finished, tmp_path, monkeypa
     runs = [Run('bad', 'none.py', 1, 0, str(tmp_path / 'bad')), *finished[:1]]
     assert cross_validate(runs, workers=2) == runs[:1]
     assert "none.py" in (tmp_path / 'bad' / 'stdout.log').read_text()
+
+
+def test_job_arrays(finished, tmp_path):
+    """submitit's local cluster stands in for Slurm: a job a run, failures named."""
+    pytest.importorskip('submitit', reason="pip install 'fmae_iat_plugin[slurm]'")
+    new = finished[0]._replace(work_dir=str(tmp_path / 'new'))
+    bad = Run('bad', 'none.py', 1, 0, str(tmp_path / 'bad'))
+    assert submit([finished[1], new, bad], str(tmp_path), 'local',
+                  parameters=dict(timeout_min=10)) == [bad]
+    with np.load(new.predictions) as again, np.load(finished[0].predictions) as before:
+        np.testing.assert_array_equal(again['scores'], before['scores'])
+    assert len(list((tmp_path / 'jobs').glob('*_result.pkl'))) == 2  # the finished one is no job
