@@ -1,8 +1,10 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Action units of every face of images and videos, called as MMPretrain's inferencers are.
 
-Frames are read in one thread and their faces found and cropped in another while the model works on
-the faces before them; a few frames wait in between, so memory does not grow with a video.
+Frames are read in one thread and their faces found and cropped in others while the model works on
+the faces before them; a few frames wait in between, so memory does not grow with a video. As many
+threads look for faces as PyTorch uses (``OMP_NUM_THREADS``, ``torch.set_num_threads``), if the
+detector allows it: whatever the slowest stage is, no core waits for another stage.
 """
 
 import inspect
@@ -28,7 +30,7 @@ from fmae_iat_plugin.faces.records import DETECTED
 from fmae_iat_plugin.faces.tracking import Tracker, select_faces
 
 from .backends import TorchBackend
-from .inputs import find_inputs, prefetch, read_items
+from .inputs import find_inputs, map_ahead, prefetch, read_items
 from .predictions import FacePrediction
 from .smoothing import Smoother
 from .writers import as_dict, build_writers
@@ -157,8 +159,10 @@ class AUInferencer:
         items = read_items(find_inputs(inputs), stride, self.problems)
         keep, waiting, faces = on_frame is not None, [], 0
         held = 16 if keep else 256
-        with closing(prefetch(items, 16)) as frames, \
-                closing(prefetch(self._faces(frames, keep), min(2 * batch_size, held))) as found:
+        many = getattr(self.detector, 'thread_safe', self.detector is None)
+        threads = torch.get_num_threads() if many else 1
+        with closing(prefetch(items, 16)) as frames, closing(prefetch(
+                self._faces(frames, keep, threads), min(2 * batch_size, held))) as found:
             for entry in found:
                 waiting.append(entry)
                 faces += len(entry[1])
@@ -167,33 +171,42 @@ class AUInferencer:
                     waiting, faces = [], 0
         yield from self._rows(waiting, batch_size, on_frame)
 
-    def _faces(self, frames, keep: bool = False) -> Iterator[tuple]:
+    def _faces(self, frames, keep: bool, threads: int) -> Iterator[tuple]:
         """(frame with its size for the image, [(face, crop)], image if kept) in order."""
-        item, tracker, index = None, None, 0
-        frames = iter(frames)
-        while batch := list(islice(frames, getattr(self.detector, 'batch_size', 1))):
-            images = [frame.image for _, frame in batch]
-            detections = self.detector(images) if self.detector else [None] * len(batch)
-            for (source, frame), found in zip(batch, detections):
-                height, width = frame.image.shape[:2]
+        item, tracker, index, frames = None, None, 0, iter(frames)
+        batches = iter(lambda: list(islice(frames, getattr(self.detector, 'batch_size', 1))), [])
+        for looked in map_ahead(self._look, batches, threads):
+            for source, frame, found in looked:
                 if source is not item:
                     if tracker is not None:
                         yield from map(_with_crops, tracker.finish())
                     item, tracker = source, Tracker(self.memory if source.unit.related else 0)
                 index += 1
-                if found is None:
-                    faces = [((0., 0., float(width), float(height)), None)]
-                    crops = [frame.image if self.fixed_size is None else
-                             cut(frame.image, faces[0][0], self.fixed_size)]
-                else:
-                    faces = select_faces(found, width, height, self.crop.faces)
-                    crops = [crop_face(frame.image, box, self.crop) for box, _ in faces]
+                height, width = frame.image.shape[:2]
                 small = frame._replace(image=(width, height))
-                by_box = {box: crop for (box, _), crop in zip(faces, crops)}
+                by_box = {box: crop for (box, _), crop in found}
                 image = frame.image if keep else None
-                yield from map(_with_crops, tracker.push(index, (small, by_box, image), faces))
+                yield from map(_with_crops, tracker.push(
+                    index, (small, by_box, image), [face for face, _ in found]))
         if tracker is not None:
             yield from map(_with_crops, tracker.finish())
+
+    def _look(self, batch: list) -> list:
+        """(item, frame, [((box, score), crop)]) of a batch of (item, frame)."""
+        images = [frame.image for _, frame in batch]
+        detections = self.detector(images) if self.detector else [None] * len(batch)
+        return [(source, frame, self._crops(frame.image, found))
+                for (source, frame), found in zip(batch, detections)]
+
+    def _crops(self, image: np.ndarray, found) -> list:
+        """[((box, score), crop)] of an image; without a detector it is all a face."""
+        height, width = image.shape[:2]
+        if found is None:
+            box = (0., 0., float(width), float(height))
+            return [((box, None), image if self.fixed_size is None else
+                     cut(image, box, self.fixed_size))]
+        return [(face, crop_face(image, face[0], self.crop))
+                for face in select_faces(found, width, height, self.crop.faces)]
 
     def scores(self, crops: Sequence[np.ndarray]) -> np.ndarray:
         """Probabilities ``[n, C]`` of face crops, uint8 BGR, by the config's test pipeline."""

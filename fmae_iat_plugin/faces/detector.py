@@ -28,6 +28,7 @@ class Detector(Protocol):
     """Finds faces: images (uint8 BGR ``[H, W, 3]``, any sizes) -> one Detections each."""
 
     batch_size: int  #: how many images it likes at a time
+    thread_safe: bool  #: whether several threads may call it at once; without this, one does
 
     def __call__(self, images: Sequence[np.ndarray]) -> List[Detections]:
         ...

@@ -1,6 +1,7 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """dlib's frontal face detector (HOG and a linear classifier): needs no weights and no GPU."""
 
+import threading
 from typing import List, Sequence
 
 import cv2
@@ -27,6 +28,13 @@ def import_dlib():
     return dlib
 
 
+class _OwnDetector(threading.local):
+    """One of each thread: dlib's writes to itself while it works. It does not hold the GIL."""
+
+    def __init__(self):
+        self.run = import_dlib().get_frontal_face_detector().run
+
+
 class DlibDetector:
     """Frontal faces of 80 pixels and more; 40 with one doubling, 20 with two.
 
@@ -39,10 +47,11 @@ class DlibDetector:
     """
 
     batch_size = 1
+    thread_safe = True
 
     def __init__(self, threshold: float = 0., upsample: int = 0):
         self.threshold, self.upsample = float(threshold), int(upsample)
-        self._detector = import_dlib().get_frontal_face_detector()
+        self._detector = _OwnDetector()
 
     def __call__(self, images: Sequence[np.ndarray]) -> List[Detections]:
         """See :class:`~fmae_iat_plugin.faces.detector.Detector`."""

@@ -1,6 +1,8 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """AUInferencer: scores are those of the test pipeline, every frame has a row, ids are stable."""
 
+import itertools
+import threading
 from fractions import Fraction
 
 import cv2
@@ -102,6 +104,34 @@ def test_a_video_keeps_every_frame_and_the_ids(trained, tmp_path):
     assert table.success.tolist() == [1, 1, 1, 1, 0, 1, 1, 1, 1]
     strided = infer(tmp_path / 'v.avi', stride=2)
     assert [row['frame'] for row in strided] == [1, 1, 3, 5, 5]
+
+
+class Overtaking(Blobs):
+    """Of each two calls the first ends after the second, which therefore ran beside it."""
+
+    batch_size, thread_safe = 1, True
+
+    def __init__(self):
+        self.calls, self.second = itertools.count(), threading.Event()
+
+    def __call__(self, images):
+        found = super().__call__(images)
+        if next(self.calls) % 2:
+            self.second.set()
+        else:
+            assert self.second.wait(20)
+            self.second.clear()
+        return found
+
+
+def test_faces_are_looked_for_in_several_threads_and_stay_in_order(trained, monkeypatch):
+    cfg, path, _ = trained
+    monkeypatch.setattr(torch, 'get_num_threads', lambda: 2)
+    images = [scene((10 + 3 * i, 40), *[(110 + 5 * i, 20)] * (i % 3 == 0)) for i in range(12)]
+    alone = AUInferencer(cfg, path, 'cpu', Blobs())(images, batch_size=4)
+    assert AUInferencer(cfg, path, 'cpu', Overtaking())(images, batch_size=4) == alone
+    assert [row['input'] for row in alone if row['face_id'] == 0] == [
+        f'array {i + 1}' for i in range(12)]
 
 
 def test_the_batch_goes_on_after_what_cannot_be_read(trained, tmp_path):

@@ -2,6 +2,7 @@
 """dlib as a detector: boxes on rendered and real faces, small images, what is not installed."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from unittest.mock import patch
 
 import cv2
@@ -63,6 +64,17 @@ def test_the_threshold_moves_what_is_found(portrait):
     score = build_detector('dlib')([image])[0].scores[0]
     assert len(build_detector('dlib', threshold=float(score) + .1)([image])[0].boxes) == 0
     assert len(build_detector('dlib', threshold=-.5)([image])[0].boxes) >= 1
+
+
+def test_threads_find_what_one_finds(portrait):
+    images = [np.ascontiguousarray(np.roll(portrait[0], 8 * i, axis=1)) for i in range(8)]
+    detector = DlibDetector()
+    alone = detector(images)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda image: detector([image])[0], images * 2))
+    for one, other in zip(found, alone * 2):
+        np.testing.assert_array_equal(one.boxes, other.boxes)
+        np.testing.assert_array_equal(one.scores, other.scores)
 
 
 def test_without_dlib_the_error_says_what_to_install():
