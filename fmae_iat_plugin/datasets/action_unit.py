@@ -16,7 +16,7 @@ from .annotation import AnnotationError, AnnotationTable, read_annotation
 from .protocol import Protocol, load_protocol, split_subjects
 from .skipped import Skip, report_skipped
 
-SPLITS = ('train', 'test', 'all')
+SPLITS = ('train', 'held_out', 'test', 'all')
 
 
 @DATASETS.register_module()
@@ -37,7 +37,10 @@ class ActionUnitDataset(BaseDataset):
         folds (int, optional): Instead of a protocol: deal the table's subjects into so many folds.
         fold (int, optional): The fold, from 1. Required unless ``split='all'``.
         split (str): ``'train'`` = all subjects but the fold's, ``'test'`` = the fold's subjects,
-            ``'all'`` = everybody. Defaults to ``'train'``.
+            ``'held_out'`` = those that ``held_out`` takes out of the training, ``'all'`` =
+            everybody. Defaults to ``'train'``.
+        held_out (int): Number of training subjects, a fixed draw, that are not trained on, so that
+            thresholds can be tuned on them (:class:`~fmae_iat_plugin.engine.ThresholdHook`).
         intensity_threshold (float | str | None): Positive when the cell is >= this. None: the
             table holds occurrences, and any value but 0 and 1 is an error. ``'protocol'`` (the
             default): what the protocol says, None without one.
@@ -61,6 +64,7 @@ class ActionUnitDataset(BaseDataset):
                  folds: Optional[int] = None,
                  fold: Optional[int] = None,
                  split: str = 'train',
+                 held_out: int = 0,
                  intensity_threshold: Union[float, str, None] = 'protocol',
                  check_images: bool = True,
                  skip_file: Optional[str] = None,
@@ -77,7 +81,10 @@ class ActionUnitDataset(BaseDataset):
         if protocol is not None and folds is not None:
             raise ValueError('`protocol` and `folds` were both given. Remedy: a protocol names '
                              'the subjects of each fold, `folds` deals them; choose one.')
-        self.fold, self.split, self.check_images = fold, split, check_images
+        if split == 'held_out' and held_out < 1:
+            raise ValueError("split='held_out' needs `held_out`, a number of subjects.")
+        self.fold, self.split, self.held_out = fold, split, held_out
+        self.check_images = check_images
         self.skip_file = skip_file
         path = os.path.expanduser(os.path.join(data_root, ann_file))
         self.table = self._read_table(path)
@@ -150,7 +157,9 @@ class ActionUnitDataset(BaseDataset):
                 f'{table.path}, line {table.line(unknown[0])}: no subject ({unknown.size} such '
                 'rows), so nobody can say on which side of the fold it belongs. Remedy: name the '
                 "subject, or use such rows with split='all' only.")
-        return np.flatnonzero(test if self.split == 'test' else ~test)
+        held_out = np.isin(subjects, self.protocol.held_out_subjects(self.fold, self.held_out))
+        sides = dict(train=~test & ~held_out, held_out=held_out, test=test)
+        return np.flatnonzero(sides[self.split])
 
     def _with_face(self, rows: np.ndarray) -> np.ndarray:
         """Those of ``rows`` that are not marked ``face=none``; the others are listed."""
@@ -178,7 +187,10 @@ class ActionUnitDataset(BaseDataset):
         labels, rows = self._labels(), self._with_face(self._selected())
         if not rows.size:
             tested = self.protocol.test_subjects(self.fold)
-            wanted = [s for s in self.protocol.subjects if (s in tested) == (self.split == 'test')]
+            held_out = self.protocol.held_out_subjects(self.fold, self.held_out)
+            sides = dict(test=tested, held_out=held_out)
+            wanted = sides.get(self.split) or [s for s in self.protocol.subjects
+                                               if s not in tested and s not in held_out]
             raise AnnotationError(
                 f'{self.table.path}: no row in split {self.split!r} of fold {self.fold} of '
                 f'{self.protocol.name}{" has a face" * ("face" in self.table.frame)}. Remedy: the '

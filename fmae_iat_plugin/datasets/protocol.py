@@ -10,6 +10,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Dict, NamedTuple, Optional, Sequence, Tuple, Union
 
+import numpy as np
+
 from fmae_iat_plugin.action_units import parse_au
 
 PROTOCOLS = Path(__file__).parent / 'protocols'
@@ -46,6 +48,20 @@ class Protocol(NamedTuple):
                              f'{", ".join(map(str, self.folds))}. Remedy: set `fold` to one of '
                              'them.')
         return self.folds[fold]
+
+    def held_out_subjects(self, fold: int, number: int) -> Tuple[str, ...]:
+        """``number`` of the training subjects of a fold, to tune thresholds on: a fixed draw.
+
+        Raises:
+            ValueError: If fewer than two would be left to train on, or there is no such fold.
+        """
+        training = sorted(set(self.subjects) - set(self.test_subjects(fold)))
+        if not 0 <= number <= len(training) - 2:
+            raise ValueError(f'{number} subjects cannot be held out of the {len(training)} training'
+                             f' subjects of fold {fold} of {self.name}. Remedy: 0 to '
+                             f'{max(len(training) - 2, 0)}.')
+        drawn = np.random.default_rng(0).permutation(len(training))[:number]
+        return tuple(training[k] for k in sorted(drawn))
 
 
 def make_protocol(name: str, folds: Dict, aus=None, intensity_threshold=None) -> Protocol:

@@ -6,10 +6,11 @@ from .layer_decay import LayerDecayOptimWrapperConstructor
 from .mixed_precision import MixedPrecisionOptimWrapper
 from .non_finite_loss import NonFiniteLossHook
 from .progress_bar import ProgressBarHook
+from .thresholds import ThresholdHook
 from .total_batch import TotalBatchSampler
 from .warmup_cosine import WarmupCosineLR
 
 __all__ = [
     'CheckSetupHook', 'LayerDecayOptimWrapperConstructor', 'MixedPrecisionOptimWrapper',
-    'NonFiniteLossHook', 'ProgressBarHook', 'TotalBatchSampler', 'WarmupCosineLR'
+    'NonFiniteLossHook', 'ProgressBarHook', 'ThresholdHook', 'TotalBatchSampler', 'WarmupCosineLR'
 ]

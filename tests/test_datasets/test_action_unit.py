@@ -112,7 +112,7 @@ def test_folds_by_number_deal_the_subjects(face_table):
 
 
 @pytest.mark.parametrize('options, rows, words', [
-    (dict(split='valid'), ROWS, "split 'valid' is none of train, test, all"),
+    (dict(split='valid'), ROWS, "split 'valid' is none of train, held_out, test, all"),
     (dict(fold=None), ROWS, "split='train' needs `fold`"),
     (dict(folds=2), ROWS, '`protocol` and `folds` were both given'),
     (dict(protocol=None), ROWS, 'no folds are defined. Remedy'),
