@@ -1,7 +1,8 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""What runs the model for the inferencer: PyTorch."""
+"""What runs the model for the inferencer: PyTorch, or ONNX Runtime for exported models."""
 
-from typing import Optional, Sequence, Tuple
+from pathlib import Path
+from typing import Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
@@ -9,6 +10,31 @@ from mmengine.config import Config
 from mmpretrain.registry import MODELS
 
 from fmae_iat_plugin.models.checkpoint import find_weights, read_checkpoint
+
+from .onnx_backend import OnnxBackend
+
+
+def open_model(model: Union[str, Path, Config], weights: Optional[str] = None,
+               device: Optional[str] = None) -> Tuple[Config, Union['TorchBackend', OnnxBackend]]:
+    """A config and what runs its model.
+
+    Args:
+        model: Config, or its path; or an ``.onnx`` file, which notes what is needed of its config.
+        weights: Checkpoint, or ``.onnx`` file. None: random weights.
+        device: Defaults to the GPU if there is one.
+
+    Raises:
+        FileNotFoundError, ImportError, ValueError: See the two backends.
+    """
+    if isinstance(model, (str, Path)) and Path(model).suffix == '.onnx':
+        if weights is not None:
+            raise ValueError(f'{model} and {weights} are both weights. Remedy: name one of them.')
+        backend = OnnxBackend(model, device)
+        return backend.config(), backend
+    cfg = model if isinstance(model, Config) else Config.fromfile(model)
+    if weights is not None and Path(weights).suffix == '.onnx':
+        return cfg, OnnxBackend(weights, device)
+    return cfg, TorchBackend(cfg, weights, device)
 
 
 class TorchBackend:

@@ -29,7 +29,7 @@ from fmae_iat_plugin.faces.crop import crop_face, cut
 from fmae_iat_plugin.faces.records import DETECTED
 from fmae_iat_plugin.faces.tracking import Tracker, select_faces
 
-from .backends import TorchBackend
+from .backends import open_model
 from .inputs import find_inputs, map_ahead, prefetch, read_items
 from .predictions import FacePrediction
 from .smoothing import Smoother
@@ -40,8 +40,10 @@ class AUInferencer:
     """Predicts action units.
 
     Args:
-        model: A config of this repository, path or ``Config``. Its adversary is not built.
-        weights: Checkpoint, opened without running code from it. None: random weights, for tests.
+        model: A config of this repository, path or ``Config``; its adversary is not built. Or an
+            exported ``.onnx`` file, run by ONNX Runtime.
+        weights: Checkpoint, opened without running code from it, or ``.onnx`` file. None: random
+            weights, for tests.
         device: Defaults to the GPU if there is one.
         detector: ``'dlib'``, a :class:`~fmae_iat_plugin.faces.DetectorSpec` (mmdet), any
             function from BGR images to boxes and scores, or None: every image is a face crop.
@@ -71,9 +73,8 @@ class AUInferencer:
                  crop: Optional[CropOptions] = None, aus: Optional[Sequence[int]] = None,
                  threshold: Union[float, Sequence[float], None] = None, memory: int = 15,
                  smoothing: float = 0.):
-        cfg = model if isinstance(model, Config) else Config.fromfile(model)
         init_default_scope('mmpretrain')
-        self.backend = TorchBackend(cfg, weights, device)
+        cfg, self.backend = open_model(model, weights, device)
         data = cfg.test_dataloader.dataset
         named = aus or self.backend.aus or self._find_aus(data)
         self.aus = tuple(map(parse_au, named))

@@ -1,0 +1,123 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""What runs the model for the inferencer: ONNX Runtime, on a file of ``tools/export_onnx.py``."""
+
+import json
+from pathlib import Path
+from typing import Dict, Optional, Sequence, Tuple, Union
+
+import numpy as np
+import torch
+from mmengine.config import Config
+
+#: steps of a test pipeline that a file may ask for: names in it could otherwise be any function
+STEPS = ('Resize', 'ResizeEdge', 'CenterCrop', 'PackInputs')
+KEYS = ('aus', 'thresholds', 'image_size', 'colour_order', 'pipeline')
+
+
+def import_onnxruntime():
+    """ONNX Runtime.
+
+    Raises:
+        ImportError: If it is not installed.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ImportError(f'ONNX Runtime cannot be imported ({error}). Remedy: pip install '
+                          "'fmae_iat_plugin[export]'.") from error
+    return onnxruntime
+
+
+class OnnxBackend:
+    """An exported model; the twin of :class:`~.backends.TorchBackend`.
+
+    It uses as many threads as PyTorch does (``OMP_NUM_THREADS``, ``torch.set_num_threads``).
+
+    Args:
+        weights: ``.onnx`` file.
+        device: ``'cpu'``, ``'cuda'`` or ``'cuda:1'``. Defaults to the GPU if the installed ONNX
+            Runtime can use one.
+
+    Attributes:
+        outputs (int): Number of action units.
+        aus (tuple): Their numbers.
+        threshold (list): Probability from which each is present.
+        image_size (tuple): Height and width of the faces, in pixels.
+        metadata (dict): All that the file notes: ``config``, ``fmae_iat_plugin`` (version), ...
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+        ImportError: If ONNX Runtime is not installed.
+        ValueError: If the file is no export of this package, or the device cannot be had.
+    """
+
+    def __init__(self, weights: Union[str, Path], device: Optional[str] = None):
+        self.path = Path(weights)
+        if not self.path.is_file():
+            raise FileNotFoundError(f'{weights} does not exist. Remedy: python '
+                                    f'tools/export_onnx.py CONFIG CHECKPOINT {weights}')
+        self.session = self._open(device)
+        self.metadata: Dict[str, str] = dict(self.session.get_modelmeta().custom_metadata_map)
+        missing = [key for key in KEYS if key not in self.metadata]
+        if missing:
+            raise ValueError(f'{weights} does not note its {", ".join(missing)}. Remedy: a file '
+                             'written by tools/export_onnx.py')
+        self.aus: Tuple[int, ...] = tuple(json.loads(self.metadata['aus']))
+        self.threshold = json.loads(self.metadata['thresholds'])
+        self.image_size: Tuple[int, int] = tuple(json.loads(self.metadata['image_size']))
+        self.outputs = len(self.aus)
+
+    def _open(self, device: Optional[str]):
+        ort = import_onnxruntime()
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        options.log_severity_level = 3  # errors
+        # threads that wait for work must not take the cores from those that look for faces
+        options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+        name, _, number = (device or '').partition(':')
+        available = ort.get_available_providers()
+        if name == 'cuda' and 'CUDAExecutionProvider' not in available:
+            raise ValueError(f'device {device!r}: this ONNX Runtime has no CUDA. Remedy: pip '
+                             "install onnxruntime-gpu in onnxruntime's place, or --device cpu")
+        providers = ['CPUExecutionProvider']
+        if name != 'cpu' and 'CUDAExecutionProvider' in available:
+            providers.insert(0, ('CUDAExecutionProvider', dict(device_id=int(number or 0))))
+        try:
+            return ort.InferenceSession(str(self.path), options, providers=providers)
+        except (RuntimeError, *_errors(ort)) as error:
+            raise ValueError(f'{self.path} is no ONNX model that ONNX Runtime {ort.__version__} '
+                             f'can run: {error}') from error
+
+    def config(self) -> Config:
+        """What the inferencer needs of the config that the file was exported with.
+
+        Raises:
+            ValueError: If its test pipeline has a step that may not be taken from a file.
+        """
+        pipeline = json.loads(self.metadata['pipeline'])
+        unknown = [step['type'] for step in pipeline if step['type'] not in STEPS]
+        if unknown:
+            raise ValueError(f'{self.path}: its test pipeline has {", ".join(unknown)}, and a file '
+                             f'may ask for {", ".join(STEPS)} only. Remedy: name its config, '
+                             f'{self.metadata.get("config")}, too: model=CONFIG, weights=FILE')
+        return Config(dict(model=dict(backbone=dict(img_size=self.image_size)),
+                           test_dataloader=dict(dataset=dict(pipeline=pipeline, aus=self.aus))))
+
+    def __call__(self, packed: Sequence[dict]) -> np.ndarray:
+        """Probabilities ``[n, C]`` of what the test pipeline packed (uint8 ``[3, H, W]`` BGR).
+
+        Raises:
+            ValueError: If the images have another size than the model.
+        """
+        faces = np.stack([entry['inputs'].numpy() for entry in packed])
+        if faces.shape[1:] != (3, *self.image_size):
+            raise ValueError(f'the test pipeline gives {faces.shape[1:]}, {self.path} takes '
+                             f'{(3, *self.image_size)}. Remedy: the config it was exported with.')
+        return self.session.run(None, {'faces': faces})[0]
+
+
+def _errors(ort) -> tuple:
+    """What ONNX Runtime raises for a file it cannot run."""
+    state = ort.capi.onnxruntime_pybind11_state
+    return (state.Fail, state.InvalidProtobuf, state.InvalidGraph, state.InvalidArgument,
+            state.NoSuchFile, state.NotImplemented, state.RuntimeException)

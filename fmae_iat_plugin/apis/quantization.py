@@ -1,0 +1,75 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""Static int8 quantisation of an exported model, by ONNX Runtime.
+
+The linear layers of the blocks, nearly all of the arithmetic, get int8 weights (a scale per
+channel) and uint8 inputs, whose ranges are the lowest and highest value on the calibration faces.
+The rest stays float: patch embedding, LayerNorm, attention between tokens, GELU, the AU head.
+Weights use 7 bits, for products of 8-bit ones overflow on processors without VNNI.
+"""
+
+import logging
+import tempfile
+from pathlib import Path
+from typing import List, Sequence
+
+import numpy as np
+
+
+def quantize(model: Path, out: Path, faces: Sequence[np.ndarray]) -> None:
+    """Write an int8 model.
+
+    Args:
+        model: What :func:`~.export.write_graph` wrote.
+        out: ``.onnx`` file; the metadata is kept and gets ``quantised``.
+        faces: For the calibration, uint8 ``[3, H, W]`` BGR each.
+
+    Raises:
+        ImportError: If the extra ``export`` is not installed.
+    """
+    try:
+        import onnx
+        from onnxruntime import quantization as ort
+        from onnxruntime.quantization.shape_inference import quant_pre_process
+    except ImportError as error:
+        raise ImportError(f"{error}. Remedy: pip install 'fmae_iat_plugin[export]'.") from error
+
+    class Faces(ort.CalibrationDataReader):
+        """One face after the other."""
+
+        def __init__(self):
+            self.faces = iter(faces)
+
+        def get_next(self):
+            face = next(self.faces, None)
+            return None if face is None else dict(faces=face[None])
+
+    level = logging.getLogger().level
+    logging.getLogger().setLevel(logging.ERROR)  # it writes its warnings to the root logger
+    try:
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix='.prepared') as folder:
+            prepared = Path(folder, 'model.onnx')
+            quant_pre_process(str(model), str(prepared))
+            ort.quantize_static(
+                str(prepared), str(out), Faces(), quant_format=ort.QuantFormat.QDQ,
+                nodes_to_quantize=linear_layers(onnx.load(str(prepared))), per_channel=True,
+                reduce_range=True, activation_type=ort.QuantType.QUInt8,
+                weight_type=ort.QuantType.QInt8,
+                calibrate_method=ort.CalibrationMethod.MinMax,
+                extra_options=dict(OpTypesToExcludeOutputQuantization=['MatMul']))
+    finally:
+        logging.getLogger().setLevel(level)
+    small = onnx.load(str(out))
+    notes = {entry.key: entry.value
+             for entry in onnx.load(str(model), load_external_data=False).metadata_props}
+    onnx.helper.set_model_props(small, {**notes, 'quantised': f'int8, {len(faces)} faces'})
+    onnx.save(small, str(out))
+
+
+def linear_layers(model) -> List[str]:
+    """Names of the products with a constant matrix, in the blocks.
+
+    Those between tokens have no constant, and the head is the ``Gemm``.
+    """
+    constants = {tensor.name for tensor in model.graph.initializer}
+    return [node.name for node in model.graph.node
+            if node.op_type == 'MatMul' and constants.intersection(node.input)]
