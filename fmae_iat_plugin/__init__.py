@@ -3,7 +3,7 @@
 
 Importing the package checks the stack, then imports the rooms, so that their components register
 into MMPretrain's own registries: ``custom_imports = dict(imports=['fmae_iat_plugin'])`` in a
-config is all that is needed.
+config is all that is needed. The names of the model zoo become known to ``mmpretrain.get_model``.
 """
 
 from .stack import check_stack
@@ -12,5 +12,8 @@ from .version import __version__
 check_stack()
 
 from . import datasets, engine, evaluation, models  # noqa: E402
+from .apis.model_zoo import register_zoo  # noqa: E402
+
+register_zoo()
 
 __all__ = ['__version__', 'datasets', 'engine', 'evaluation', 'models']

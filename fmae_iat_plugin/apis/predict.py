@@ -18,6 +18,7 @@ from .batch import Job, forget, predict_parts, read_part, split
 from .inputs import find_inputs
 from .quickstart import configs_root
 from .writers import WRITERS, build_writers, check_formats
+from .zoo_index import resolve_model
 
 QUICKSTART = 'work_dirs/quickstart/fmae-iat/epoch_20.pth'
 
@@ -27,8 +28,9 @@ def _parse(arguments: Optional[List[str]]) -> argparse.Namespace:
     parser.add_argument('input', nargs='+', metavar='INPUT',
                         help='image, video, folder of them, quoted pattern, address '
                         '(http, https, rtsp), or webcam, webcam:1, ... (Ctrl-C ends it)')
-    parser.add_argument('--model', help="config, or an .onnx file; default: the quickstart's")
-    parser.add_argument('--weights', help='checkpoint of that config')
+    parser.add_argument('--model', help='config, .onnx file, or a name of the model zoo (python '
+                        "tools/model_zoo.py list); default: the quickstart's")
+    parser.add_argument('--weights', help="checkpoint; default: the zoo's, checkpoints/NAME.pth")
     parser.add_argument('--out-dir', required=True)
     parser.add_argument('--format', default='openface',
                         help=f'some of {",".join(WRITERS)}, with commas; default: openface')
@@ -48,21 +50,24 @@ def _parse(arguments: Optional[List[str]]) -> argparse.Namespace:
                         'a timeline of each video')
     add_parallel_arguments(parser)
     args = parser.parse_args(arguments)
-    exported = (args.model or '').endswith('.onnx')
-    if (args.model is None) != (args.weights is None) and not exported:
-        parser.error('--model and --weights go together; only an .onnx file is a --model alone')
+    if args.model is None and args.weights is not None:
+        parser.error('--weights needs --model')
     return args
 
 
 def _model(args: argparse.Namespace) -> tuple:
     """Config and weights; the quickstart's where none were named."""
     if args.model is not None:
-        return args.model, args.weights
+        if args.model.endswith('.onnx'):
+            return args.model, args.weights
+        return resolve_model(args.model, args.weights)
     if not Path(QUICKSTART).is_file():
         raise FileNotFoundError(
-            f'no --model was given and {QUICKSTART} does not exist. Remedy: --model CONFIG '
-            '--weights FILE of a model of yours, or train the small one on rendered faces: bash '
-            'tools/quickstart.sh')
+            f'no --model was given and {QUICKSTART} does not exist. Remedy: --model NAME of the '
+            'model zoo (python tools/model_zoo.py list; download NAME fetches a public checkpoint '
+            'of the FMAE authors, CC BY-NC 4.0, and converts it), --model CONFIG --weights FILE of '
+            'a model you trained (python tools/train.py), or train the small one on rendered '
+            'faces: bash tools/quickstart.sh')
     MMLogger.get_current_instance().warning(
         'no --model was given: %s is used, which was trained on rendered faces only and is no '
         'measure of real ones', QUICKSTART)

@@ -1,0 +1,78 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""Downloads a file, from a web server or Google Drive, so that it is whole and right or not there.
+
+gdown does the transfer: it goes on where an interrupted one stopped (``Range``, ``If-Range``),
+follows Google Drive's pages, and draws a bar with the time left.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Optional
+
+from filelock import FileLock, Timeout
+
+
+def fetch(url: str, target: Path, sha256: Optional[str] = None, retries: int = 4,
+          timeout: float = 60.) -> str:
+    """Download a file; returns its SHA-256.
+
+    What was received of an interrupted download stays beside ``target`` under a hidden name that
+    ends with ``.part``, and the next call goes on from there.
+
+    Args:
+        url: http or https; Google Drive's links are understood.
+        target: Gets this name when it is complete and its checksum was compared.
+        sha256: 64 hexadecimal digits, compared in any case; None: nothing is known of the file.
+        retries: After a broken connection, before giving up.
+        timeout: Seconds to wait for an answer, and between two pieces of data.
+
+    Raises:
+        ConnectionError: If it cannot be had, or only in part.
+        ImportError: If gdown is not installed.
+        ValueError: If the checksum is another; nothing is left then.
+    """
+    try:
+        import gdown
+        import requests
+        from gdown.exceptions import DownloadError, FileURLRetrievalError
+    except ImportError as error:
+        raise ImportError('downloads need gdown, which is not installed. Remedy: pip install '
+                          "'fmae_iat_plugin[zoo]', or fetch the file with a browser and give it "
+                          'by --file FILE') from error
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unchecked = target.with_name(f'.{target.name}.unchecked')
+    by_hand = 'Remedy: fetch it with a browser and give it by --file FILE'
+    try:
+        with FileLock(target.with_name(f'.{target.name}.lock'), timeout=0):
+            gdown.download(url, str(unchecked), resume=True, retries=retries, timeout=timeout,
+                           use_cookies=False)
+            found = _sha256(unchecked)
+            if sha256 is not None and found != sha256.lower():
+                unchecked.unlink()
+                raise ValueError(f'{url} gave a file with the SHA-256 {found} instead of {sha256}; '
+                                 'it was removed. Remedy: download again; if it stays so, the file '
+                                 'there has changed')
+            os.replace(unchecked, target)
+    except Timeout as error:
+        raise ConnectionError(f'another process downloads {target} already') from error
+    except FileURLRetrievalError as error:
+        raise ConnectionError(f'Google Drive does not give {url} to a program: {error} {by_hand}'
+                              ) from error
+    except requests.HTTPError as error:
+        answer = error.response
+        raise ConnectionError(f'{url}: the server answers {answer.status_code} {answer.reason}. '
+                              f'{by_hand}') from error
+    except (DownloadError, requests.RequestException) as error:
+        raise ConnectionError(
+            f'{url}: {error} Remedy: the same command goes on where it stopped; to begin again '
+            f'remove {unchecked}*.part') from error
+    return found
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
