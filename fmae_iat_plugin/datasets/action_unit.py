@@ -202,10 +202,13 @@ class ActionUnitDataset(BaseDataset):
             self._check_images(paths, rows)
         index = {name: i for i, name in enumerate(self.protocol.subjects)}
         data_list = []
+        sequences = self.table.frame.get('sequence')
         for row, path in zip(rows, paths):
             sample = dict(img_path=path, gt_score=labels[row])
             if subjects[row]:
                 sample['subject'] = index[subjects[row]]
+            if sequences is not None:
+                sample['sequence'] = str(sequences.iloc[row])
             data_list.append(sample)
         used = len({s['subject'] for s in data_list if 'subject' in s})
         MMLogger.get_current_instance().info(

@@ -2,6 +2,7 @@
 """Optimisation: parameter groups, learning-rate curve, total batch size, guards."""
 
 from .check_setup import CheckSetupHook
+from .identity_probe_hook import IdentityProbeHook
 from .layer_decay import LayerDecayOptimWrapperConstructor
 from .mixed_precision import MixedPrecisionOptimWrapper
 from .non_finite_loss import NonFiniteLossHook
@@ -11,6 +12,7 @@ from .total_batch import TotalBatchSampler
 from .warmup_cosine import WarmupCosineLR
 
 __all__ = [
-    'CheckSetupHook', 'LayerDecayOptimWrapperConstructor', 'MixedPrecisionOptimWrapper',
-    'NonFiniteLossHook', 'ProgressBarHook', 'ThresholdHook', 'TotalBatchSampler', 'WarmupCosineLR'
+    'CheckSetupHook', 'IdentityProbeHook', 'LayerDecayOptimWrapperConstructor',
+    'MixedPrecisionOptimWrapper', 'NonFiniteLossHook', 'ProgressBarHook', 'ThresholdHook',
+    'TotalBatchSampler', 'WarmupCosineLR'
 ]

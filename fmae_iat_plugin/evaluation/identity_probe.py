@@ -12,11 +12,12 @@ from FMAE's feature, 27.9 % from FMAE-IAT's). Two probes see the same frames:
 
 Source: "Representation Learning and Identity Adversarial Training for Facial Behavior
 Understanding", identity linear probing. Neighbouring frames of a video are near-duplicates, so
-frames drawn at random flatter the probe.
+frames drawn at random flatter the probe; with ``sequences`` it is tested on other sequences than it
+was trained on.
 """
 
 import math
-from typing import Dict, List, NamedTuple, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 import torch
@@ -78,16 +79,20 @@ class ProbeResult(NamedTuple):
         return bootstrap_mean(getattr(self, probe), self.confidence, self.seed)
 
 
-def split_frames(subjects: np.ndarray, train: int = 70, test: int = 30, seed: int = 0) -> Split:
-    """Draw ``train`` + ``test`` frames of each subject, without overlap.
+def split_frames(subjects: np.ndarray, train: int = 70, test: int = 30, seed: int = 0,
+                 sequences: Optional[np.ndarray] = None) -> Split:
+    """Draw frames of each subject.
 
     Args:
         subjects: ``[N]`` subject of each frame, -1 = unknown (never drawn).
         train, test: Frames of each subject, at least 1.
         seed: A subject's draw depends on the seed and the subject alone.
+        sequences: ``[N]`` name of the sequence of each frame, '' = unknown. With them no sequence
+            of a subject is on both sides: the test frames come from as few whole sequences as hold
+            them, the short ones first, the training frames from the others.
 
     Raises:
-        ValueError: If fewer than two subjects have enough frames.
+        ValueError: If fewer than two subjects have enough frames (and sequences).
     """
     subjects = np.asarray(subjects)
     if train < 1 or test < 1:
@@ -95,19 +100,35 @@ def split_frames(subjects: np.ndarray, train: int = 70, test: int = 30, seed: in
     chosen, left_out, parts = [], {}, ([], [])
     for subject in np.unique(subjects[subjects >= 0]):
         frames = np.flatnonzero(subjects == subject)
-        if len(frames) < train + test:
-            left_out[int(subject)] = len(frames)
+        number, rng = len(frames), np.random.default_rng([seed, int(subject)])
+        frames = rng.permutation(frames)
+        if sequences is None:
+            sides = frames[:train], frames[train:]
+        else:
+            sides = _sides(frames, np.asarray(sequences)[frames], test, rng)
+        if len(sides[0]) < train or len(sides[1]) < test:
+            left_out[int(subject)] = number
             continue
-        frames = np.random.default_rng([seed, int(subject)]).permutation(frames)
         chosen.append(int(subject))
-        parts[0].append(frames[:train])
-        parts[1].append(frames[train:train + test])
+        for part, side, size in zip(parts, sides, (train, test)):
+            part.append(side[:size])
     if len(chosen) < 2:
         counts = ', '.join(f'{k}: {n}' for k, n in left_out.items())
-        raise ValueError(f'identity probe: {len(chosen)} subjects have {train} + {test} frames '
-                         f'(subject: frames of the others: {counts}). Remedy: lower `train` and '
-                         '`test`, or give more frames.')
+        more = '' if sequences is None else ' in different sequences'
+        raise ValueError(f'identity probe: {len(chosen)} subjects have {train} + {test} frames'
+                         f'{more} (subject: frames of the others: {counts}). Remedy: lower `train` '
+                         'and `test`, or give more frames.')
     return Split(np.concatenate(parts[0]), np.concatenate(parts[1]), tuple(chosen), left_out)
+
+
+def _sides(frames: np.ndarray, sequences: np.ndarray, test: int, rng) -> Tuple[np.ndarray, ...]:
+    """Frames of the training's and of the test's sequences, in the order of ``frames``."""
+    names, sizes = np.unique(sequences[sequences != ''], return_counts=True)
+    order = rng.permutation(len(names))
+    order = order[np.argsort(sizes[order], kind='stable')]
+    needed = int(np.searchsorted(np.cumsum(sizes[order]), test)) + 1
+    tested = np.isin(sequences, names[order[:needed]])
+    return frames[~tested & (sequences != '')], frames[tested]
 
 
 def logistic_probe(train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray) -> np.ndarray:
@@ -163,7 +184,8 @@ def paper_probe(train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray, se
 
 
 def identity_probe(features: np.ndarray, subjects: np.ndarray, train: int = 70, test: int = 30,
-                   seed: int = 0, confidence: float = 0.95) -> ProbeResult:
+                   seed: int = 0, confidence: float = 0.95,
+                   sequences: Optional[np.ndarray] = None) -> ProbeResult:
     """Probe frozen features for identity.
 
     Args:
@@ -172,6 +194,7 @@ def identity_probe(features: np.ndarray, subjects: np.ndarray, train: int = 70, 
         train, test: Frames of each subject that train and test the probe.
         seed: Of the draw of the frames, the linear layer and the bootstrap.
         confidence: Of the intervals.
+        sequences: ``[N]`` sequence of each frame: none is on both sides, see :func:`split_frames`.
 
     Raises:
         ValueError: If features are not finite, or fewer than two subjects have enough frames.
@@ -180,11 +203,12 @@ def identity_probe(features: np.ndarray, subjects: np.ndarray, train: int = 70, 
     if features.ndim != 2 or len(features) != len(subjects) or not np.isfinite(features).all():
         raise ValueError(f'identity probe: features {features.shape} must be finite and one row '
                          f'for each of the {len(subjects)} subjects given')
-    split = split_frames(subjects, train, test, seed)
+    split = split_frames(subjects, train, test, seed, sequences)
     if split.left_out:
         MMLogger.get_current_instance().warning(
-            'Identity probe: %d subjects have fewer than %d + %d frames and are left out '
+            'Identity probe: %d subjects have fewer than %d + %d frames%s and are left out '
             '(subject: frames): %s', len(split.left_out), train, test,
+            '' if sequences is None else ' in different sequences',
             ', '.join(f'{k}: {n}' for k, n in split.left_out.items()))
     truth = np.searchsorted(split.subjects, np.asarray(subjects))
     arguments = features[split.train], truth[split.train], features[split.test]

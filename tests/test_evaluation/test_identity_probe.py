@@ -125,3 +125,36 @@ def test_errors_name_what_is_wrong():
         identity_probe(np.full((4, 2), np.nan), np.zeros(4))
     with pytest.raises(ValueError, match='test=0'):
         split_frames(np.zeros(4), 1, 0)
+
+
+def test_no_sequence_is_on_both_sides():
+    rng = np.random.default_rng(0)
+    who = np.repeat([0, 1, 2, 3], 60)
+    sequences = np.array([f'T{k}' for k in rng.integers(0, 4, 240)])
+    sequences[who == 2] = 'T1'  # one sequence: nothing to test on
+    sequences[(who == 3) & (rng.random(240) < .8)] = ''  # too few frames that say theirs
+    split = split_frames(who, train=20, test=10, seed=2, sequences=sequences)
+    assert split.subjects == (0, 1) and split.left_out == {2: 60, 3: 60}
+    for place, subject in enumerate(split.subjects):
+        train = split.train[20 * place:20 * (place + 1)]
+        test = split.test[10 * place:10 * (place + 1)]
+        assert (who[train] == subject).all() and (who[test] == subject).all()
+        assert len(set(train)) == 20 and len(set(test)) == 10
+        assert not set(sequences[train]) & set(sequences[test])
+        sizes = {name: ((who == subject) & (sequences == name)).sum() for name in sequences[test]}
+        others = [((who == subject) & (sequences == name)).sum() for name in sequences[train]]
+        assert max(sizes.values()) <= min(others)  # the short sequences test
+    with pytest.raises(ValueError, match='frames in different sequences'):
+        split_frames(who, 20, 10, sequences=np.full(240, 'T1'))
+
+
+def test_a_feature_of_the_sequence_flatters_random_frames_only():
+    """Every sequence has a code of its own: seen in training it tells the person, else nothing."""
+    who = np.repeat(np.arange(6), 120)
+    sequence = np.tile(np.repeat(np.arange(4), 30), 6)
+    codes = np.random.default_rng(0).standard_normal((24, 40))
+    features = codes[4 * who + sequence] + .1 * np.random.default_rng(1).standard_normal((720, 40))
+    names = np.array([f'T{k}' for k in sequence])
+    random = identity_probe(features, who)
+    other = identity_probe(features, who, sequences=names)
+    assert random.accuracy() == 1 and other.accuracy() < .5

@@ -1,0 +1,49 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""Identity probing while a model trains (paper: Fig. 3 over the epochs)."""
+
+import torch
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmpretrain.registry import DATASETS, HOOKS
+
+from fmae_iat_plugin.evaluation import extract_features, identity_probe
+
+
+@HOOKS.register_module()
+class IdentityProbeHook(Hook):
+    """Probes the feature after epochs, on the frames of all people of the test data set.
+
+    Writes ``identity/paper`` and ``identity/logistic`` (accuracy in percent, see
+    :func:`~fmae_iat_plugin.evaluation.identity_probe`) to the log and the visualizer. The random
+    numbers of the training are not touched: the weights are the same as without this hook.
+
+    Args:
+        interval: Every so many epochs, and after the last.
+        train, test: Frames of each person.
+        seed: Of their draw.
+    """
+
+    priority = 'LOW'  # after the validation's own log
+
+    def __init__(self, interval: int = 1, train: int = 70, test: int = 30, seed: int = 0):
+        self.interval, self.train, self.test, self.seed = interval, train, test, seed
+
+    def before_train(self, runner) -> None:
+        """Build the data set."""
+        self.data = DATASETS.build({**runner.cfg.test_dataloader.dataset, 'split': 'all'})
+
+    def after_train_epoch(self, runner) -> None:
+        """Probe, on the first rank; the others wait at their next common step."""
+        due = self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner)
+        if not due or not is_main_process():
+            return
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        with torch.random.fork_rng(devices=[]):
+            found = extract_features(model, self.data)
+            probe = identity_probe(found.features, found.subjects, self.train, self.test,
+                                   self.seed)
+        values = {f'identity/{kind}': 100 * probe.accuracy(kind) for kind in ('paper', 'logistic')}
+        runner.logger.info('Identity after epoch %d: paper %.1f %%, logistic %.1f %%, chance '
+                           '%.1f %%', runner.epoch + 1, *values.values(), 100 * probe.chance)
+        runner.visualizer.add_scalars(values, step=runner.epoch + 1)
