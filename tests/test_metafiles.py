@@ -1,0 +1,193 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""model-index.yml and the metafiles: the OpenMMLab linter's rules, and that what they say is so."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmpretrain.registry import MODELS
+from modelindex.load_model_index import load
+
+from fmae_iat_plugin.faces import CropError
+from fmae_iat_plugin.faces.mmdet_detector import import_mmdet
+
+REPO = Path(__file__).resolve().parents[1]
+METAFILES = sorted(str(path.relative_to(REPO))
+                   for path in (REPO / 'configs').rglob('metafile.yml'))
+
+# What the paper reports, F1 in percent. Means over the folds, of FMAE-IAT and FMAE:
+MEANS = dict(bp4d=(67.1, 66.6), bp4dplus=(66.8, 66.2), disfa=(70.1, 68.7))
+FOLDS = dict(bp4d=3, bp4dplus=4, disfa=3)
+# Figure 2, BP4D: FMAE by size, and MAE of ImageNet-1k
+START_POINTS = {'fmae-small': 63.0, 'fmae-base': 65.4, 'mae-in1k-base': 64.5,
+                'mae-in1k-large': 65.7}
+# BP4D, fold 2: Table 5 by lambda, Table 7 by layers of the identity head
+FOLD_2 = {'lambda0': 68.33, 'lambda0.02': 68.60, 'lambda1': 69.26, 'lambda2': 69.57,
+          'lambda3': 69.47, 'id-head1': 69.57, 'id-head2': 69.00, 'id-head3': 68.90}
+ACCURACY = dict(rafdb=93.45, affectnet8=64.79)
+DRIVE = {  # the authors' public files
+    'fmae/fmae_vit-large_face9m': '1xccb4O5cXeq2zO5_Ec1Ybz-VLO4PAwRr',
+    'fmae/fmae_vit-base_face9m': '1uCdJq4xQAbYQHTVpcflrnK8OPavJ8Fz7',
+    'fmae/fmae_vit-small_face9m': '1p1hJd9ks3U6tg3N1rlEmDyuUNXoRbATJ',
+    'iat/bp4d_fold1': '1w5Gad9YKBJMgdyQ4Ax49WatAzZ7vgrKy',
+    'iat/bp4d_fold2': '1aIY73NFEW0fObVIE6dh06CIi6HfH6T9u',
+    'iat/bp4d_fold3': '1DzP1HrIOOxSYPhrffrRaFrCKeYkWpiPx'}
+
+
+def published():
+    """Config -> {(data set, metric): value}."""
+    f1, accuracy = 'F1 (published)', 'Top 1 Accuracy (published)'
+    table = {}
+    for data, (iat, fmae) in MEANS.items():
+        name = dict(bp4d='BP4D', bp4dplus='BP4D+', disfa='DISFA')[data]
+        for fold in range(1, FOLDS[data] + 1):
+            for prefix, value in (('', iat), ('fmae_', fmae)):
+                table[f'iat/{prefix}{data}_fold{fold}'] = {
+                    (f'{name}, mean of {FOLDS[data]} folds', f1): value}
+    table['iat/bp4d_fold2']['BP4D, fold 2', f1] = FOLD_2['lambda2']
+    for start, value in START_POINTS.items():
+        for fold in (1, 2, 3):
+            table[f'iat/start_points/{start}_bp4d_fold{fold}'] = {
+                ('BP4D, mean of 3 folds', f1): value}
+    for name, value in FOLD_2.items():
+        table[f'iat/ablations/{name}_bp4d_fold2'] = {('BP4D, fold 2', f1): value}
+    table['fer/rafdb'] = {('RAF-DB', accuracy): ACCURACY['rafdb']}
+    table['fer/affectnet8'] = {
+        ('AffectNet-8, trained on 37,553 images', accuracy): ACCURACY['affectnet8']}
+    return table
+
+
+@cache
+def read(metafile):
+    index = load(str(REPO / metafile))
+    index.build_models_with_collections()
+    return index
+
+
+def models():
+    return [model for metafile in METAFILES for model in read(metafile).models]
+
+
+def key(model):
+    return model.config.removeprefix('configs/').removesuffix('.py')
+
+
+def errors(index):
+    """What modelindex finds; OpenMMLab's READMEs are below the root, which it does not know."""
+    return [error for error in index.check(silent=True) if 'Path to README' not in error]
+
+
+def test_every_metafile_is_imported():
+    index = load(str(REPO / 'model-index.yml'))
+    assert not errors(index)
+    assert len(index.models) == len(models())
+    assert len(index.collections) == len(METAFILES)
+
+
+@pytest.mark.parametrize('metafile', METAFILES)
+def test_rules_of_the_linter(metafile):
+    """What mmpretrain's check_metafile.py asks for, warnings included."""
+    index = read(metafile)
+    assert not errors(index)
+    collection, = index.collections
+    assert collection.name
+    assert (REPO / collection.readme).is_file()
+    assert collection.paper['Title'] and collection.paper['URL'].startswith('https://arxiv.org/')
+    for model in index.models:
+        assert model.name == model.name.lower()
+        assert model.in_collection == collection.name
+        assert isinstance(model.metadata.parameters, int)
+        assert isinstance(model.metadata.flops, int)
+        assert (REPO / model.config).is_file()
+        assert Path(model.config).parent == Path(metafile).parent
+        for result in model.results or ():
+            assert isinstance(result.dataset, str) and isinstance(result.task, str)
+            assert result.metrics
+        assert model.data.get('Converted From') is None
+        assert not (model.weights or '').endswith('.pth')  # else it must begin with the name
+
+
+def test_every_config_is_in_exactly_one_metafile():
+    configs = sorted(str(path.relative_to(REPO)) for path in (REPO / 'configs').rglob('*.py')
+                     if '_base_' not in path.parts)
+    assert sorted(model.config for model in models()) == configs
+
+
+def test_names_are_unique_also_beside_mmpretrain():
+    import mmpretrain
+    theirs = load(str(Path(mmpretrain.__file__).parent / '.mim' / 'model-index.yml'))
+    names = [model.name for model in models()]
+    assert len(set(names)) == len(names)
+    assert not set(names) & {model.name.lower() for model in theirs.models}
+
+
+def test_published_numbers_are_the_papers():
+    found = {key(model): {(result.dataset, name): value for result in model.results
+                          for name, value in result.metrics.items()}
+             for model in models() if model.results}
+    assert found == published()
+
+
+def test_weights_are_the_public_files_and_say_their_licence():
+    with_weights = [model for model in models() if model.weights]
+    assert {key(model): model.weights for model in with_weights} == {
+        name: f'https://drive.google.com/uc?id={file}' for name, file in DRIVE.items()}
+    for model in with_weights:
+        assert model.data['Weights License'] == 'CC BY-NC 4.0'
+        assert model.data['Weights From'] == 'https://github.com/forever208/FMAE-IAT'
+
+
+@cache
+def count(text):
+    """Parameters without the adversary; multiply-adds as MMEngine counts them, attention too."""
+    cfg = json.loads(text)
+    with torch.device('meta'):
+        model = MODELS.build({**cfg, 'data_preprocessor': None})
+    backbone = model.backbone
+    width, hidden = backbone.embed_dims, backbone.layers[0].ffn.feedforward_channels
+    patch, side = cfg['backbone']['patch_size'], cfg['backbone']['img_size']
+    tokens, norm = (side // patch)**2 + 1, 5 * width
+    block = (tokens * (4 * width**2 + 2 * width * hidden + 2 * norm) + 2 * tokens**2 * width)
+    flops = (tokens - 1) * width * 3 * patch**2 + len(backbone.layers) * block
+    if cfg['type'] == 'MAE':
+        flops += tokens * norm  # the encoder alone, of all patches
+    else:
+        flops += norm + model.head.fc.in_features * model.head.fc.out_features
+    return sum(value.numel() for value in model.parameters()), flops
+
+
+@pytest.mark.parametrize('metafile', [m for m in METAFILES if 'face_detection' not in m])
+def test_metadata_is_that_of_the_config(metafile):
+    for entry in read(metafile).models:
+        cfg = Config.fromfile(REPO / entry.config, import_custom_modules=False)
+        cfg.model.pop('adversary', None)
+        cfg.model.pop('pretrained', None)
+        found = (*count(json.dumps(cfg.model.to_dict(), sort_keys=True)),
+                 cfg.train_cfg.max_epochs, cfg.train_dataloader.batch_size)
+        written = entry.metadata
+        assert found == (written.parameters, written.flops, written.epochs,
+                         written.batch_size), entry.name
+
+
+def test_count_agrees_with_mmpretrain():
+    """Its metafile on MAE, ViT-B."""
+    cfg = Config.fromfile(REPO / 'configs/_base_/models/mae_vit-base.py')
+    assert count(json.dumps(cfg.model.to_dict())) == (111907840, 17581972224)
+
+
+def test_parameters_of_the_detectors():
+    try:
+        registry = import_mmdet()[0]
+    except CropError as missing:
+        pytest.skip(str(missing))
+    from mmengine.registry import DefaultScope
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        for entry in read('configs/face_detection/metafile.yml').models:
+            cfg = Config.fromfile(REPO / entry.config)
+            model = registry.build(cfg.model)
+            assert sum(value.numel() for value in model.parameters()) == entry.metadata.parameters
+            assert cfg.train_cfg.max_epochs == entry.metadata.epochs
+            assert cfg.train_dataloader.batch_size == entry.metadata.batch_size
