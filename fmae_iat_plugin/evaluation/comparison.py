@@ -1,0 +1,145 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""Runs beside each other and beside the published numbers.
+
+Two tables that are never mixed: the paper's mode (best epoch and threshold chosen on the test fold,
+folds averaged), in which published numbers stand; and honest numbers (threshold 0.5, last epoch,
+frames of all folds pooled), which nobody published. Differences between two experiments are tested
+on the honest ones, paired over subjects: an AU is marked where the 95 % interval of the difference
+excludes 0. The marks are not corrected for the number of AUs.
+"""
+
+import json
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+
+from .intervals import bootstrap, mean_f1, subject_counts
+from .scores import Counts, f1_from_counts
+
+PUBLISHED = Path(__file__).parent / 'published'
+
+
+class Row(NamedTuple):
+    """A row of a table, in percent.
+
+    Attributes:
+        name (str): Experiment.
+        values (tuple[float]): The mean, then each AU; NaN = unknown.
+        spread (tuple[float] | None): Standard deviations over seeds, likewise.
+    """
+
+    name: str
+    values: Tuple[float, ...]
+    spread: Optional[Tuple[float, ...]] = None
+
+
+class Difference(NamedTuple):
+    """A minus B, in percent points: of the mean, then of each AU.
+
+    Attributes:
+        values (np.ndarray): ``[1 + C]``.
+        intervals (np.ndarray): ``[1 + C, 2]``; NaN where it is undefined.
+        subjects (int): That were tested in both.
+    """
+
+    values: np.ndarray
+    intervals: np.ndarray
+    subjects: int
+
+    @property
+    def significant(self) -> np.ndarray:
+        """``[1 + C]``: does the interval exclude 0?"""
+        low, high = self.intervals.T
+        return (low > 0) | (high < 0)
+
+
+def published_rows(data_set: str) -> Tuple[List[Row], Tuple[int, ...], str]:
+    """Published rows of a data set, its AUs in their order, and the source.
+
+    Args:
+        data_set: ``'BP4D'``, ``'BP4D+'`` or ``'DISFA'``.
+
+    Raises:
+        ValueError: For another name.
+    """
+    tables: Dict[str, tuple] = {}
+    for path in sorted(PUBLISHED.glob('*.json')):
+        content = json.loads(path.read_text(encoding='utf-8'))
+        for name, table in content['f1'].items():
+            rows, aus, source = tables.get(name, ([], tuple(table['aus']), []))
+            rows += [Row(key, (row['mean'], *row['aus'])) for key, row in table['rows'].items()]
+            tables[name] = rows, aus, [*source, content['source']]
+    if data_set not in tables:
+        raise ValueError(f'no published numbers of {data_set!r}. Remedy: {", ".join(tables)}, or '
+                         'none.')
+    rows, aus, source = tables[data_set]
+    return rows, aus, '; '.join(source)
+
+
+def ranks(rows: Sequence[Row], digits: int = 1) -> np.ndarray:
+    """``[R, 1 + C]``: 1 for the best of a column, 2 for the second best, else 0.
+
+    Numbers that look equal in the table are equal.
+    """
+    values = np.round(np.array([row.values for row in rows], dtype=float), digits)
+    out = np.zeros(values.shape, dtype=int)
+    for column, known in zip(out.T, values.T):
+        best = np.unique(known[~np.isnan(known)])[::-1]
+        for place, value in enumerate(best[:2], 1):
+            column[known == value] = place
+    return out
+
+
+def _f1(counts: np.ndarray) -> np.ndarray:
+    """Mean and each AU from counts ``[4, ..., C]``: ``[..., 1 + C]``, in percent."""
+    each = f1_from_counts(Counts(*counts))
+    return 100 * np.concatenate([mean_f1(counts)[..., None], each], axis=-1)
+
+
+def compare(ours: np.ndarray, base: np.ndarray, confidence: float = 0.95,
+            seed: int = 0) -> Difference:
+    """F1 of ``ours`` minus that of ``base``, paired: each draw takes the same subjects for both.
+
+    Args:
+        ours, base: ``[4, S, C]`` counts of each subject, see
+            :func:`~fmae_iat_plugin.evaluation.subject_counts`; of several seeds summed.
+
+    Raises:
+        ValueError: If they are not of the same subjects and AUs, or of fewer than two subjects.
+    """
+    if ours.shape != base.shape:
+        raise ValueError(f'counts of the same subjects and AUs are compared, got {ours.shape} and '
+                         f'{base.shape}')
+
+    def differences(draws: np.ndarray) -> np.ndarray:
+        a, b = (_f1(np.einsum('rs,ksc->krc', draws, counts)) for counts in (ours, base))
+        return a - b
+
+    drawn: List[np.ndarray] = []  # the seed is the same, and so are the draws of every column
+
+    def column(draws: np.ndarray, k: int) -> np.ndarray:
+        if not drawn:
+            drawn.append(differences(draws))
+        return drawn[0][:, k]
+
+    intervals = [bootstrap(lambda draws, k=k: column(draws, k), ours.shape[1], confidence, seed)
+                 for k in range(ours.shape[2] + 1)]
+    whole = differences(np.ones((1, ours.shape[1]), dtype=int))[0]
+    return Difference(whole, np.array(intervals), ours.shape[1])
+
+
+def experiment_counts(predictions: Sequence[object]) -> Tuple[np.ndarray, Tuple[str, ...]]:
+    """Counts of each subject summed over folds and seeds, ``[4, S, C]``, and the subjects' names.
+
+    Args:
+        predictions: :func:`~fmae_iat_plugin.evaluation.evidence.read_predictions` of each run.
+    """
+    total: Dict[str, np.ndarray] = {}
+    for found in predictions:
+        counts = subject_counts(found.scores, found.labels, found.subjects)
+        for place, who in enumerate(np.unique(found.subjects)):
+            name = found.names[who] if who < len(found.names) else str(who)
+            total[name] = total.get(name, 0) + counts[:, place]
+    names = tuple(sorted(total))
+    return np.stack([total[name] for name in names], axis=1), names
