@@ -41,6 +41,8 @@ class ActionUnitDataset(BaseDataset):
             everybody. Defaults to ``'train'``.
         held_out (int): Number of training subjects, a fixed draw, that are not trained on, so that
             thresholds can be tuned on them (:class:`~fmae_iat_plugin.engine.ThresholdHook`).
+        absent_ok (bool): AUs of ``aus`` without a column in the table are not coded, instead of an
+            error: to test a model of other AUs on this table, on those in common.
         intensity_threshold (float | str | None): Positive when the cell is >= this. None: the
             table holds occurrences, and any value but 0 and 1 is an error. ``'protocol'`` (the
             default): what the protocol says, None without one.
@@ -65,6 +67,7 @@ class ActionUnitDataset(BaseDataset):
                  fold: Optional[int] = None,
                  split: str = 'train',
                  held_out: int = 0,
+                 absent_ok: bool = False,
                  intensity_threshold: Union[float, str, None] = 'protocol',
                  check_images: bool = True,
                  skip_file: Optional[str] = None,
@@ -84,7 +87,7 @@ class ActionUnitDataset(BaseDataset):
         if split == 'held_out' and held_out < 1:
             raise ValueError("split='held_out' needs `held_out`, a number of subjects.")
         self.fold, self.split, self.held_out = fold, split, held_out
-        self.check_images = check_images
+        self.check_images, self.absent_ok = check_images, absent_ok
         self.skip_file = skip_file
         path = os.path.expanduser(os.path.join(data_root, ann_file))
         self.table = self._read_table(path)
@@ -119,7 +122,7 @@ class ActionUnitDataset(BaseDataset):
     def _labels(self) -> np.ndarray:
         """``[N, A]`` float32: 1 positive, 0 negative, NaN not coded."""
         table, threshold = self.table, self.intensity_threshold
-        values = table.select(self.aus)
+        values = table.select(self.aus, self.absent_ok)
         coded = ~np.isnan(values)
         if threshold is None:
             rows, columns = np.nonzero(coded & (values != 0) & (values != 1))

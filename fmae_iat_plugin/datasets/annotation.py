@@ -59,14 +59,24 @@ class AnnotationTable(NamedTuple):
         """``[N]`` subject names, '' = unknown."""
         return self.frame['subject'].to_numpy()
 
-    def select(self, aus) -> np.ndarray:
+    def select(self, aus, absent_ok: bool = False) -> np.ndarray:
         """Labels of the chosen action units, ``[N, len(aus)]`` float32.
+
+        Args:
+            aus: Numbers or names.
+            absent_ok: Without a column an action unit is not coded (NaN), if another has one.
 
         Raises:
             AnnotationError: If the table has no column of one of them.
         """
         aus = [parse_au(au) for au in aus]
         absent = [au_name(au) for au in aus if au not in self.aus]
+        if absent_ok and len(absent) < len(aus):
+            labels = np.full((len(self.labels), len(aus)), np.nan, dtype=np.float32)
+            for column, au in enumerate(aus):
+                if au in self.aus:
+                    labels[:, column] = self.labels[:, self.aus.index(au)]
+            return labels
         if absent:
             raise AnnotationError(
                 f'{self.path}: no column {", ".join(absent)}; the table has '

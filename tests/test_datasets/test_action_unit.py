@@ -9,6 +9,9 @@ import pytest
 from mmengine.logging import MMLogger
 from mmpretrain.registry import DATASETS
 
+from fmae_iat_plugin.datasets import ActionUnitDataset
+from fmae_iat_plugin.datasets.annotation import AnnotationError
+
 PIPELINE = [
     dict(type='LoadFace'),
     dict(type='Resize', scale=(8, 8), backend='pillow'),
@@ -187,3 +190,18 @@ def test_real_faces_in_three_folds(real_data):
             assert data.metainfo['subjects'][info['subject']] == row['subject']
             seen.append(row['subject'])
     assert len(seen) == 633 and len(set(seen)) == 78
+
+
+def test_a_model_of_other_aus_is_tested_on_those_in_common(face_table):
+    root = face_table(ROWS)
+    data = ActionUnitDataset('annotation.csv', aus=(2, 12, 1), split='all', absent_ok=True,
+                             data_root=str(root), pipeline=[])
+    plain = ActionUnitDataset('annotation.csv', aus=(1, 2), split='all', data_root=str(root),
+                              pipeline=[])
+    assert data.metainfo['classes'] == ('AU2', 'AU12', 'AU1')
+    for k in range(len(plain)):
+        scores, expected = data.get_data_info(k)['gt_score'], plain.get_data_info(k)['gt_score']
+        np.testing.assert_array_equal(scores, [expected[1], np.nan, expected[0]])
+    with pytest.raises(AnnotationError, match='no column AU12'):
+        ActionUnitDataset('annotation.csv', aus=(12, ), split='all', absent_ok=True,
+                          data_root=str(root), pipeline=[])
