@@ -7,6 +7,7 @@ follows Google Drive's pages, and draws a bar with the time left.
 
 import hashlib
 import os
+import re
 from pathlib import Path
 from typing import Optional
 
@@ -30,8 +31,10 @@ def fetch(url: str, target: Path, sha256: Optional[str] = None, retries: int = 4
     Raises:
         ConnectionError: If it cannot be had, or only in part.
         ImportError: If gdown is not installed.
-        ValueError: If the checksum is another; nothing is left then.
+        ValueError: If the checksum is another; nothing is left then. If ``sha256`` is none.
     """
+    if sha256 is not None and not re.fullmatch('[0-9a-fA-F]{64}', sha256):
+        raise ValueError(f'{sha256!r} is no SHA-256. Remedy: 64 hexadecimal digits')
     try:
         import gdown
         import requests
@@ -57,7 +60,8 @@ def fetch(url: str, target: Path, sha256: Optional[str] = None, retries: int = 4
     except Timeout as error:
         raise ConnectionError(f'another process downloads {target} already') from error
     except FileURLRetrievalError as error:
-        raise ConnectionError(f'Google Drive does not give {url} to a program: {error} {by_hand}'
+        reason = ' '.join(str(error).split())
+        raise ConnectionError(f'Google Drive does not give {url} to a program: {reason} {by_hand}'
                               ) from error
     except requests.HTTPError as error:
         answer = error.response
