@@ -1,10 +1,12 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Packaging. No OpenMMLab distribution is a core dependency: see requirements/stack.txt."""
 
+import shutil
 from pathlib import Path
 from runpy import run_path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 
@@ -21,6 +23,23 @@ extras = {name: requirements(name)
 extras['all'] = sorted({line for name, lines in extras.items() if name != 'mmdet'  # needs a build
                         for line in lines})
 
+
+class BuildWithMim(build_py):
+    """Puts configs, tools and the model index where mim and the model zoo look: ``.mim``.
+
+    An editable installation has them in the checkout.
+    """
+
+    def run(self):
+        super().run()
+        if not self.editable_mode:
+            mim = Path(self.build_lib, 'fmae_iat_plugin', '.mim')
+            for folder in ('configs', 'tools'):
+                shutil.copytree(ROOT / folder, mim / folder, dirs_exist_ok=True,
+                                ignore=shutil.ignore_patterns('__pycache__'))
+            shutil.copy(ROOT / 'model-index.yml', mim)
+
+
 setup(
     name='fmae_iat_plugin',
     version=run_path(str(ROOT / 'fmae_iat_plugin' / 'version.py'))['__version__'],
@@ -33,6 +52,7 @@ setup(
     package_data={'fmae_iat_plugin': ['datasets/protocols/*.json', 'evaluation/published/*.json',
                                       'visualization/templates/*',
                                       'apis/schemas/*.json']},
+    cmdclass=dict(build_py=BuildWithMim),
     install_requires=requirements('runtime'),
     extras_require=extras,
     classifiers=[
