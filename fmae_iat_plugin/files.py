@@ -16,3 +16,21 @@ def write_whole(path: Path, data: bytes) -> None:
     partial = partial_path(path)
     partial.write_bytes(data)
     os.replace(partial, path)
+
+
+class UniqueNames:
+    """Names of files made from inputs: video, or video.mp4, video.mp4-2 where that is taken."""
+
+    def __init__(self):
+        self._taken = set()
+
+    def __call__(self, source: str) -> str:
+        """A name without suffix that no earlier input got, also where case does not count."""
+        base = os.path.basename(source.rstrip('/')) or 'input'
+        names = [os.path.splitext(base)[0], base]
+        number = 2
+        while names[0].lower() in self._taken:
+            names = names[1:] or [f'{base}-{number}']
+            number += len(names) == 1
+        self._taken.add(names[0].lower())
+        return names[0]

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import shutil
+from contextlib import ExitStack
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
@@ -16,7 +17,7 @@ from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 from fmae_iat_plugin.datasets.skipped import Skip
 from fmae_iat_plugin.faces import DetectorSpec
 from fmae_iat_plugin.faces.frames import import_av
-from fmae_iat_plugin.files import partial_path
+from fmae_iat_plugin.files import UniqueNames, partial_path
 from fmae_iat_plugin.parallel import Workers, counting_bar, run_parallel
 
 from .inferencer import AUInferencer
@@ -31,6 +32,7 @@ class Job(NamedTuple):
 
     Attributes:
         devices (tuple): Parts are dealt out to them in turn; (None, ) = the GPU if there is one.
+        pictures (Path, optional): Folder of annotated images and videos.
     """
 
     model: str
@@ -41,14 +43,16 @@ class Job(NamedTuple):
     stride: int = 1
     smoothing: float = 0.
     devices: Tuple[Optional[str], ...] = (None, )
+    pictures: Optional[Path] = None
 
 
 class Part(NamedTuple):
-    """Some inputs, what they are predicted on, and the file of their rows."""
+    """Some inputs, what they are predicted on, the file of their rows, names of their pictures."""
 
     items: List[Item]
     device: Optional[str]
     path: Path
+    names: List[str]
 
 
 def split(items: Sequence[Item], job: Job, folder: Path) -> List[Part]:
@@ -60,8 +64,10 @@ def split(items: Sequence[Item], job: Job, folder: Path) -> List[Part]:
             groups[-1].append(item)
         else:
             groups.append([item])
+    name = UniqueNames()
     return [Part(group, job.devices[number % len(job.devices)],
-                 folder / f'{_digest(job, group, number)}.jsonl')
+                 folder / f'{_digest(job, group, number)}.jsonl',
+                 [name(item.unit.name) for item in group])
             for number, group in enumerate(groups)]
 
 
@@ -101,14 +107,21 @@ def predict_part(job: Job, part: Part, advance=None) -> None:
     infer = _inferencer(job, part.device)
     part.path.parent.mkdir(parents=True, exist_ok=True)
     partial_file = partial_path(part.path)
-    with open(partial_file, 'w') as file:
+    with open(partial_file, 'w') as file, ExitStack() as stack:
+        on_frame = None
+        if job.pictures is not None:
+            from .pictures import PictureWriter  # needs the extra `analysis`
+            names = {item.unit.name: name for item, name in zip(part.items, part.names)}
+            on_frame = stack.enter_context(PictureWriter(
+                job.pictures, infer.aus, infer.thresholds, names.__getitem__)).write
+
         def say(**line):
             file.write(json.dumps(line) + '\n')
 
         say(aus=infer.aus)
         last = None
         try:
-            for row in infer.predict(part.items, job.batch_size, job.stride):
+            for row in infer.predict(part.items, job.batch_size, job.stride, on_frame):
                 say(row=row)
                 if advance is not None and last != (row.input, row.frame):
                     advance(job.stride if last and last[0] == row.input else 1)

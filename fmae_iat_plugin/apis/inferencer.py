@@ -114,7 +114,8 @@ class AUInferencer:
 
     def __call__(self, inputs, return_datasamples: bool = False, batch_size: int = 32,
                  stride: int = 1, pred_out_dir: Optional[str] = None,
-                 formats: Sequence[str] = ('openface', )) -> list:
+                 formats: Sequence[str] = ('openface', ), return_vis: bool = False,
+                 show_dir: Optional[str] = None) -> Union[list, dict]:
         """Predict; one result per face of each frame, and one per frame without a face.
 
         Args:
@@ -126,24 +127,37 @@ class AUInferencer:
             stride: Every ``stride``-th frame of a video.
             pred_out_dir: Write files there.
             formats: Which: openface, pyfeat, json, parquet.
+            return_vis: A dict of ``predictions`` (the list) and ``visualization``, an annotated
+                image (uint8 BGR) per frame.
+            show_dir: Write annotated images and videos, and timelines of videos, there; see
+                :class:`~.pictures.PictureWriter`.
 
         Raises:
             FileNotFoundError, ValueError: See :func:`~.inputs.find_inputs`. What turns out to be
             unreadable is listed in ``problems`` and logged, and the rest goes on.
         """
-        results, items = [], find_inputs(inputs)  # before there is an output folder
+        results, drawn, on_frame = [], [], None
+        items = find_inputs(inputs)  # before there is an output folder
         with ExitStack() as stack:
             writers = [] if pred_out_dir is None else [
                 stack.enter_context(writer)
                 for writer in build_writers(formats, pred_out_dir, self.aus)]
-            for row in self.predict(items, batch_size, stride):
+            if return_vis or show_dir is not None:
+                from .pictures import PictureWriter  # needs the extra `analysis`
+                pictures = stack.enter_context(PictureWriter(show_dir, self.aus, self.thresholds))
+
+                def on_frame(image, rows):
+                    painted = pictures.write(image, rows)
+                    if return_vis:
+                        drawn.append(painted)
+            for row in self.predict(items, batch_size, stride, on_frame):
                 for writer in writers:
                     writer.write(row)
                 results.append(self._datasample(row) if return_datasamples
                                else as_dict(row, self.aus))
         skip_file = None if pred_out_dir is None else str(Path(pred_out_dir, 'skipped.csv'))
         report_skipped('Prediction', self.problems, skip_file)
-        return results
+        return dict(predictions=results, visualization=drawn) if return_vis else results
 
     def predict(self, inputs, batch_size: int = 32, stride: int = 1,
                 on_frame: Optional[Callable] = None) -> Iterator[FacePrediction]:

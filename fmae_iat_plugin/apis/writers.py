@@ -11,10 +11,10 @@ import csv
 import json
 import os
 from pathlib import Path
-from typing import Dict, List, Sequence, Union
+from typing import List, Sequence, Union
 
 from fmae_iat_plugin.action_units import au_name
-from fmae_iat_plugin.files import partial_path
+from fmae_iat_plugin.files import UniqueNames, partial_path
 
 from .predictions import FacePrediction
 
@@ -126,24 +126,12 @@ class OpenFaceWriter(_TextWriter):
         self.occurrences += sorted(set(self.aus) - set(OPENFACE_AUS))
         self.columns = [*OPENFACE_START, *(_column(au, '_c') for au in self.occurrences),
                         *(_column(au, '_p') for au in sorted(self.aus))]
-        self._names: Dict[str, str] = {}  # lower case name -> input
-        self._input = None
-
-    def _name(self, source: str) -> str:
-        """A file name that no other input has: video, video.mp4, video.mp4-2, ..."""
-        base = os.path.basename(source.rstrip('/')) or 'input'
-        names = [os.path.splitext(base)[0], base]
-        number = 2
-        while names[0].lower() in self._names:
-            names = names[1:] or [f'{base}-{number}']
-            number += len(names) == 1
-        self._names[names[0].lower()] = source
-        return f'{names[0]}.csv'
+        self._name, self._input = UniqueNames(), None
 
     def write(self, row: FacePrediction) -> None:
         if row.input != self._input or self.file is None:
             self._input = row.input
-            self._csv = csv.writer(self._open(self._name(row.input)), lineterminator='\n')
+            self._csv = csv.writer(self._open(f'{self._name(row.input)}.csv'), lineterminator='\n')
             self._csv.writerow(self.columns)
         confidence = 0 if not row.success else '' if row.confidence is None else \
             f'{min(max(row.confidence, 0), 1):.4f}'

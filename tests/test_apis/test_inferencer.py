@@ -253,3 +253,22 @@ def test_smoothing_is_an_average_over_time_for_each_face(trained, tmp_path):
     np.testing.assert_allclose(found[1], expected, atol=1e-9)
     with pytest.raises(ValueError, match='smoothing is -1'):
         AUInferencer(cfg, weights, 'cpu', Blobs(), smoothing=-1)
+
+
+def test_pictures_are_returned_and_written(trained, tmp_path):
+    cfg, path, _ = trained
+    cv2.imwrite(str(tmp_path / 'a.png'), scene((10, 10), (110, 20)))
+    infer = AUInferencer(cfg, path, 'cpu', Blobs())
+    inputs = [str(tmp_path / 'a.png'), scene()]
+    result = infer(inputs, return_vis=True, show_dir=tmp_path / 'out')
+    assert result['predictions'] == infer(inputs)
+    boxes, empty = result['visualization']
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
+        'a_annotated.jpg', 'array 2_annotated.jpg']
+    saved = cv2.imread(str(tmp_path / 'out' / 'a_annotated.jpg'))
+    assert np.abs(saved.astype(int) - boxes).mean() < 4
+    for row in result['predictions'][:2]:
+        x1, y1, x2, y2 = map(int, row['box'])
+        edge = boxes[(y1 + y2) // 2, x1]
+        assert not (edge == 255).all() and (boxes[(y1 + y2) // 2, x1 + 5] == 255).all()
+    assert (empty[40:120, :200] == 0).all()

@@ -109,3 +109,24 @@ def test_bad_inputs_are_named_and_the_batch_goes_on(files, tmp_path, capfd):
     assert set(read) == {'a', 'b', 'wide', 'cut'} and 10 < read['cut'] < 40
     assert main([empty, '--model', config, '--weights', weights, '--out-dir', str(out)]) == 2
     assert 'holds neither images' in capfd.readouterr().err
+
+
+@pytest.mark.parametrize('workers', ['1', '2'])
+def test_vis_gives_a_picture_of_each_input(files, tmp_path, workers):
+    av = pytest.importorskip('av')
+    config, weights, folder = files
+    (folder / 'more').mkdir()
+    writer = cv2.VideoWriter(str(folder / 'more' / 'a.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 10,
+                             (64, 48))
+    for grey in (0, 90, 180):
+        writer.write(np.full((48, 64, 3), grey, dtype=np.uint8))
+    writer.release()
+    out = tmp_path / 'out'
+    assert main([str(folder), '--model', config, '--weights', weights, '--out-dir', str(out),
+                 '--detector', 'none', '--device', 'cpu', '--vis', '--workers', workers]) == 0
+    names = {path.name for path in out.iterdir()}
+    assert names == {'a.csv', 'b.csv', 'a.avi.csv', 'skipped.csv', 'a_annotated.jpg',
+                     'b_annotated.jpg', 'a.avi_annotated.mp4', 'a.avi_timeline.png'}
+    with av.open(str(out / 'a.avi_annotated.mp4')) as container:
+        times = [float(frame.time) for frame in container.decode(video=0)]
+    np.testing.assert_allclose(times, [0, .1, .2], atol=1e-4)

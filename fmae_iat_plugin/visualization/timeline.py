@@ -1,0 +1,96 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""Timeline of a video: a heat map of action unit x time for every face."""
+
+from collections import Counter
+from typing import Dict, Sequence, Tuple
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from fmae_iat_plugin.action_units import ACTION_UNITS, au_name
+
+from .style import new_figure
+
+MAX_FACES = 8  #: those seen longest; the title counts the others
+MAX_CELLS = 3000  #: beyond, a cell is the mean of several frames
+
+
+def table(rows: Sequence, number: int) -> Tuple[np.ndarray, Dict[int, np.ndarray]]:
+    """Rows of a video as arrays.
+
+    Args:
+        rows: :class:`~fmae_iat_plugin.apis.predictions.FacePrediction` s of one video, in order.
+        number: Of action units, C.
+
+    Returns:
+        Begin of each frame and end of the last ``[T + 1]``, in seconds or, where the container
+        knows no times, frame numbers; and face_id -> probabilities ``[C, T]``, NaN where that
+        face was not found.
+    """
+    timed = all(row.timestamp is not None for row in rows)
+    starts = {row.frame: row.timestamp if timed else row.frame for row in rows}
+    times = np.maximum.accumulate(np.array(list(starts.values()), dtype=np.float64))
+    times += np.arange(len(times)) * 1e-9  # equal times of a damaged container stay apart
+    step = np.median(np.diff(times)) if len(times) > 1 else .04 if timed else 1.
+    place = {frame: index for index, frame in enumerate(starts)}
+    faces: Dict[int, np.ndarray] = {}
+    for row in rows:
+        if row.success:
+            values = faces.setdefault(row.face_id, np.full((number, len(times)), np.nan))
+            values[:, place[row.frame]] = row.probabilities
+    return np.append(times, times[-1] + step), faces
+
+
+def _thin(edges: np.ndarray, values: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    """Means of neighbouring frames, at most :data:`MAX_CELLS`; a mean is over frames with face."""
+    group = -(-values.shape[1] // MAX_CELLS)
+    if group <= 1:
+        return edges, values
+    firsts = np.arange(0, values.shape[1], group)
+    seen = np.add.reduceat(np.isfinite(values), firsts, axis=1, dtype=np.float64)
+    total = np.add.reduceat(np.nan_to_num(values), firsts, axis=1)
+    return np.append(edges[firsts], edges[-1]), np.where(seen > 0, total / np.maximum(seen, 1),
+                                                        np.nan)
+
+
+def plot_timeline(rows: Sequence, aus: Sequence[int], title: str = '') -> Figure:
+    """Draw it; hatched where the face was not found.
+
+    Args:
+        rows: :class:`~fmae_iat_plugin.apis.predictions.FacePrediction` s of one video, in order.
+        aus: Numbers of the action units, in the order of the probabilities.
+        title: Of the figure.
+
+    Raises:
+        ValueError: If there is no row.
+    """
+    if not rows:
+        raise ValueError('there is no frame to draw a timeline of.')
+    edges, faces = table(rows, len(aus))
+    length = Counter(row.face_id for row in rows if row.success)
+    shown = sorted(face for face, _ in length.most_common(MAX_FACES))
+    if len(faces) > len(shown):
+        title += f' ({len(shown)} of {len(faces)} faces, those seen longest)'
+    figure = new_figure(9, max(1, len(shown)) * (.21 * len(aus) + .35) + .8)
+    panels = figure.subplots(max(1, len(shown)), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, face in zip(panels, shown):
+        heat = axes.pcolorfast(*_axes(edges, faces[face]), cmap='cividis', vmin=0, vmax=1)
+        axes.set_yticks(np.arange(len(aus)) + .5,
+                        [f'{au_name(au)} {ACTION_UNITS[au].name}' for au in aus], fontsize=8)
+        axes.set_ylim(len(aus), 0)
+        axes.set_title(f'face {face}', fontsize=9, loc='left')
+        axes.patch.set(facecolor='white', edgecolor='#B0B0B0', hatch='////', linewidth=0)
+    if shown:
+        figure.colorbar(heat, ax=list(panels), label='probability', fraction=.03, pad=.01)
+    else:
+        panels[0].set(yticks=[], title='no face')
+    timed = all(row.timestamp is not None for row in rows)
+    panels[-1].set(xlabel='time (s)' if timed else 'frame', xlim=(edges[0], edges[-1]))
+    figure.suptitle(title.strip(), fontsize=10)
+    return figure
+
+
+def _axes(edges: np.ndarray, values: np.ndarray) -> tuple:
+    """Arguments of ``pcolorfast``: edges in time, edges of the lines, cells."""
+    edges, values = _thin(edges, values)
+    return edges, np.arange(len(values) + 1.), np.ma.masked_invalid(values)
