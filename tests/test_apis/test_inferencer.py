@@ -257,7 +257,7 @@ def test_smoothing_is_an_average_over_time_for_each_face(trained, tmp_path):
 
 def test_pictures_are_returned_and_written(trained, tmp_path):
     cfg, path, _ = trained
-    cv2.imwrite(str(tmp_path / 'a.png'), scene((10, 10), (110, 20)))
+    cv2.imwrite(str(tmp_path / 'a.png'), scene((10, 40), (110, 50)))
     infer = AUInferencer(cfg, path, 'cpu', Blobs())
     inputs = [str(tmp_path / 'a.png'), scene()]
     result = infer(inputs, return_vis=True, show_dir=tmp_path / 'out')
