@@ -51,7 +51,7 @@ class Exported(NamedTuple):
     frames: int = 0
 
 
-class _Graph(nn.Module):
+class Graph(nn.Module):
     """What is exported of a classifier."""
 
     def __init__(self, model: nn.Module):
@@ -125,7 +125,7 @@ def write_graph(infer: AUInferencer, cfg: Config, path: Path) -> None:
     example = torch.zeros((2, 3, height, width), dtype=torch.uint8)
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
-            _Graph(model).eval(), (example, ), input_names=['faces'], dynamo=True, verbose=False,
+            Graph(model).eval(), (example, ), input_names=['faces'], dynamo=True, verbose=False,
             output_names=['probabilities'], opset_version=OPSET,
             dynamic_shapes=dict(faces={0: torch.export.Dim('faces')}))
     for value in (program.model, program.model.graph, *program.model.graph.all_nodes()):
@@ -178,7 +178,7 @@ def _calibration_images(infer: AUInferencer, cfg: Config, source, number: int) -
     items = [items[row] for row in _evenly(len(items), number)]
     images = [frame.image for _, frame in read_items(items, 1, problems)]
     if problems or not images:
-        reason = f'{problems[0].path}: {problems[0].reason}' if problems else 'no image in it'
+        reason = f'{problems[0].item}: {problems[0].detail}' if problems else 'no image in it'
         raise ValueError(f'{source} cannot be used for the calibration ({reason}).')
     return [infer.pipeline(dict(img=images[row]))['inputs'].numpy()
             for row in _evenly(len(images), number)]

@@ -1,0 +1,266 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""How fast a video is predicted: stages, runtimes of the model, naive loop, AUInferencer.
+
+    python tools/benchmark/inference.py [--video FILE] [--frames 96] [--no-compile] [--device cpu]
+    python tools/benchmark/inference.py --config CONFIG --weights CHECKPOINT
+
+Without a video it renders one, a talking head of 640 x 360 pixels; without a config the model is a
+ViT-S/16 at 224 px with random weights. Every stage is run alone on one core, and its core-seconds
+are counted; the line to reach is 0.9 x cores / (core-seconds a frame of all stages). What other
+programs took of the machine meanwhile is printed too: then fewer cores were free.
+"""
+import argparse
+import gc
+import os
+import tempfile
+import time
+import warnings
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Callable, List, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmpretrain.registry import MODELS
+
+from fmae_iat_plugin.apis.export import Graph, export_onnx
+from fmae_iat_plugin.apis.inferencer import AUInferencer
+from fmae_iat_plugin.apis.inputs import find_inputs, read_items
+from fmae_iat_plugin.apis.onnx_backend import OnnxBackend
+from fmae_iat_plugin.datasets.synthfacs import render
+from fmae_iat_plugin.faces.crop import crop_face
+from fmae_iat_plugin.faces.tracking import select_faces
+from fmae_iat_plugin.parallel import usable_cores
+
+ROOT = Path(__file__).parents[2]
+
+
+class Used(NamedTuple):
+    """What a piece of work took.
+
+    Attributes:
+        seconds (float): By the clock.
+        core_seconds (float): Of all threads of this process.
+        others (float): Cores that other programs kept busy meanwhile, on average.
+        peak (float): Highest resident memory of this process meanwhile, MiB; nan if unknown.
+    """
+
+    seconds: float
+    core_seconds: float
+    others: float
+    peak: float
+
+
+def measured(work: Callable) -> tuple:
+    """``work()`` and what it took."""
+    gc.collect()
+    reset = Path('/proc/self/clear_refs')
+    if reset.exists():
+        reset.write_text('5')  # the peak starts anew
+    busy, start, cpu = _busy(), time.perf_counter(), time.process_time()
+    result = work()
+    seconds, own = time.perf_counter() - start, time.process_time() - cpu
+    others = max(_busy() - busy - own, 0.) / seconds
+    peak = [line.split()[1] for line in Path('/proc/self/status').read_text().splitlines()
+            if line.startswith('VmHWM')] if reset.exists() else ['nan']
+    return result, Used(seconds, own, others, float(peak[0]) / 1024)
+
+
+def _busy() -> float:
+    """Core-seconds that all programs, and other virtual machines, have used; nan if unknown."""
+    file = Path('/proc/stat')
+    if not file.exists():
+        return float('nan')
+    user, nice, system, _, _, _, _, steal = map(int, file.read_text().split()[1:9])
+    return (user + nice + system + steal) / os.sysconf('SC_CLK_TCK')
+
+
+@contextmanager
+def threads(number: int):
+    """So many for PyTorch, and so for the face detector and new ONNX sessions."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def render_video(path: Path, frames: int) -> None:
+    """A head that turns, smiles, opens its mouth, before a grey wall."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), 25, (640, 360))
+    for number in range(frames):
+        wave = np.sin(2 * np.pi * number / 50)
+        face = render(3, {12: 2.5 + 2.5 * wave, 25: 2.5 - 2.5 * wave}, (12 * wave, 4 * wave, 0),
+                      size=320, framing='portrait')[0][..., ::-1]
+        frame = np.full((360, 640, 3), 128, dtype=np.uint8)
+        left = 160 + int(60 * wave)
+        frame[20:340, left:left + 320] = face
+        writer.write(frame)
+    writer.release()
+
+
+def build_model(args: argparse.Namespace, folder: Path) -> tuple:
+    """Config and checkpoint; of the default model, with weights of its own."""
+    if args.config:
+        return Config.fromfile(args.config), args.weights
+    cfg = Config.fromfile(ROOT / 'configs' / 'iat' / 'fmae_bp4d_fold1.py')
+    cfg.merge_from_dict(dict(model=dict(
+        backbone=dict(arch='deit-small'), head=dict(in_channels=384), pretrained=None)))
+    torch.manual_seed(0)
+    torch.save(dict(state_dict=MODELS.build(cfg.model).state_dict()), folder / 'random.pth')
+    return cfg, str(folder / 'random.pth')
+
+
+def stages(infer: AUInferencer, video: Path) -> tuple:
+    """Each stage alone over all frames, one core: {name: Used}, the packed crops, the frames."""
+    used = {}
+    with threads(1):
+        pairs, used['read'] = measured(lambda: list(read_items(find_inputs(str(video)), 1, [])))
+        images = [frame.image for _, frame in pairs]
+        found, used['detect'] = measured(lambda: [infer.detector([image])[0] for image in images])
+        chosen = [select_faces(faces, image.shape[1], image.shape[0], infer.crop.faces)
+                  for faces, image in zip(found, images)]
+        crops, used['crop'] = measured(lambda: [
+            crop_face(image, box, infer.crop) for image, faces in zip(images, chosen)
+            for box, _ in faces])
+        if not crops:
+            raise ValueError(f'no face was found in {video}. Remedy: --video with faces in it.')
+        packed, used['pipeline'] = measured(lambda: [infer.pipeline(dict(img=crop))
+                                                     for crop in crops])
+        infer.backend(packed[:1])
+        _, used['model'] = measured(lambda: [infer.backend(packed[first:first + 32])
+                                             for first in range(0, len(packed), 32)])
+    return used, packed, len(images)
+
+
+def best(function: Callable, batch: int, seconds: float = 3.) -> tuple:
+    """Faces a second by the clock and a core-second, in the best call, and the peak of memory."""
+    function()
+
+    def work() -> list:
+        calls, start = [], time.perf_counter()
+        while len(calls) < 3 or (time.perf_counter() - start < seconds and len(calls) < 200):
+            clock, cpu = time.perf_counter(), time.process_time()
+            function()
+            calls.append((time.perf_counter() - clock, time.process_time() - cpu))
+        return calls
+    calls, used = measured(work)
+    return batch / min(clock for clock, _ in calls), batch / min(cpu for _, cpu in calls), used.peak
+
+
+def runtimes(infer: AUInferencer, exact: Path, small: Path, packed: list, compiled: bool) -> dict:
+    """{(runtime, batch): faces a second} of the model alone, all cores."""
+    graph = Graph(infer.backend.model).eval()
+    device, rates = infer.backend.device, {}
+    calls = {'PyTorch': graph, **({'compiled': torch.compile(graph)} if compiled else {})}
+    work = {name: lambda faces, call=call: call(faces.to(device)).cpu()
+            for name, call in calls.items()}
+    for name, path in (('ONNX', exact), ('int8', small)):
+        run = OnnxBackend(path, 'cpu').session.run
+        work[name] = lambda faces, run=run: run(None, {'faces': faces.numpy()})
+    for batch in (1, 32):
+        faces = torch.stack([packed[row % len(packed)]['inputs'] for row in range(batch)])
+        for name, function in work.items():
+            with torch.no_grad():
+                rate, a_core, peak = best(partial(function, faces), batch)
+            rates[name, batch] = rate
+            print(f'  {name:8} batch {batch:2}: {rate:7.1f} faces a second, '
+                  f'{rate / rates["PyTorch", batch]:.2f} x PyTorch; {a_core:7.1f} a core-second; '
+                  f'peak {peak:.0f} MiB')
+    return rates
+
+
+def naive(infer: AUInferencer, video: Path) -> List[np.ndarray]:
+    """Read, detect, crop, predict, one frame and one face after the other."""
+    scores = []
+    for _, frame in read_items(find_inputs(str(video)), 1, []):
+        image = frame.image
+        found, = infer.detector([image])
+        for box, _ in select_faces(found, image.shape[1], image.shape[0], infer.crop.faces):
+            scores.append(infer.scores([crop_face(image, box, infer.crop)])[0])
+    return scores
+
+
+def main(argv=None) -> dict:
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--video', help='default: one is rendered')
+    parser.add_argument('--frames', type=int, default=96, help='of the rendered video')
+    parser.add_argument('--config', help='default: ViT-S/16, 224 px')
+    parser.add_argument('--weights', help='checkpoint of the config')
+    parser.add_argument('--device', default='cpu', help='of PyTorch')
+    parser.add_argument('--no-compile', action='store_true', help='leave torch.compile out')
+    args = parser.parse_args(argv)
+    if (args.config is None) != (args.weights is None):
+        parser.error('--config and --weights go together')
+    MMLogger.get_current_instance().setLevel('ERROR')
+    warnings.filterwarnings('ignore')
+    cores = min(usable_cores(), torch.get_num_threads())
+    results: dict = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        video = Path(args.video or folder / 'rendered.mp4')
+        if args.video is None:
+            render_video(video, args.frames)
+        cfg, weights = build_model(args, folder)
+        infer = AUInferencer(cfg, weights, args.device)
+        used, packed, frames = stages(infer, video)
+        size = 'x'.join(map(str, packed[0]['inputs'].shape[1:]))
+        print(f'{frames} frames, {len(packed)} faces, {size} pixels; {cores} cores; '
+              f'torch {torch.__version__} on {args.device}')
+        print('Stages, each alone, one core:')
+        for stage, one in used.items():
+            print(f'  {stage:8} {1e3 * one.core_seconds / frames:7.2f} core-ms a frame, '
+                  f'{frames / one.seconds:7.1f} frames a second, peak {one.peak:.0f} MiB, '
+                  f'others {one.others:.1f} cores')
+        faces = folder / 'faces'
+        faces.mkdir()
+        for row, entry in enumerate(packed[::max(1, len(packed) // 8)]):
+            cv2.imwrite(str(faces / f'{row}.png'), entry['inputs'].permute(1, 2, 0).numpy())
+        exact, small = folder / 'model.onnx', folder / 'int8.onnx'
+        export_onnx(cfg, weights, exact)
+        export_onnx(cfg, weights, small, int8=True, calibration=faces, faces=8, f1=False)
+        print(f'The model alone, {cores} threads, the best call:')
+        results['model'] = runtimes(infer, exact, small, packed, not args.no_compile)
+        print('The whole video:')
+        infers = dict(PyTorch=infer, ONNX=AUInferencer(cfg, str(exact), 'cpu'),
+                      int8=AUInferencer(cfg, str(small), 'cpu'))
+        for title, one in infers.items():
+            results[title] = whole(title, one, video, frames, used, packed, cores)
+    return results
+
+
+def whole(title: str, infer: AUInferencer, video: Path, frames: int, used: dict, packed: list,
+          cores: int) -> dict:
+    """The naive loop, AUInferencer, and the line to reach."""
+    scores, alone = measured(lambda: naive(infer, video))
+    rows, piped = measured(lambda: list(infer.predict(str(video), batch_size=32)))
+    found = np.array([row.probabilities for row in rows if row.success])
+    if not np.allclose(found, scores, atol=.05 if title == 'int8' else 1e-4):
+        raise ValueError(f'{title}: the naive loop and AUInferencer disagree.')
+    with threads(1):
+        one = infer.backend if title == 'PyTorch' else OnnxBackend(infer.backend.path, 'cpu')
+        one(packed[:1])
+        _, model = measured(lambda: [one(packed[first:first + 32])
+                                     for first in range(0, len(packed), 32)])
+    needed = sum(part.core_seconds for name, part in used.items() if name != 'model')
+    needed = (needed + model.core_seconds) / frames
+    rate, naive_rate = frames / piped.seconds, frames / alone.seconds
+    line, free = .9 * cores / needed, cores - piped.others
+    print(f'  {title:8} naive loop {naive_rate:6.1f} frames a second (peak {alone.peak:.0f} MiB, '
+          f'others {alone.others:.1f} cores), AUInferencer {rate:6.1f} (peak {piped.peak:.0f} MiB, '
+          f'others {piped.others:.1f} cores): {rate / naive_rate:.2f} x')
+    print(f'  {"":8} line 0.9 x {cores} / {1e3 * needed:.1f} ms = {line:.1f}: '
+          f'{"reached" if rate >= line else "missed"} ({rate / line:.2f} of it); with the '
+          f'{free:.1f} cores that were free {.9 * free / needed:.1f}: '
+          f'{"reached" if rate >= .9 * free / needed else "missed"}')
+    return dict(naive=naive_rate, pipelined=rate, line=line, core_seconds=needed)
+
+
+if __name__ == '__main__':
+    main()
