@@ -1,7 +1,9 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """What runs the model for the inferencer: PyTorch, or ONNX Runtime for exported models."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Optional, Sequence, Tuple, Union
 
 import numpy as np
@@ -40,6 +42,9 @@ def open_model(model: Union[str, Path, Config], weights: Optional[str] = None,
 class TorchBackend:
     """The config's model without its adversary.
 
+    On CPUs a batch is dealt out to threads of one core each. PyTorch's own way, all cores on each
+    operation in turn, makes them wait for each other wherever one of them also looks for faces.
+
     Args:
         cfg: Config with ``model``.
         weights: Checkpoint, opened without running code from it. None: random weights.
@@ -64,6 +69,8 @@ class TorchBackend:
             self._load(weights)
         self.device = torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
         self.model.to(self.device).eval()
+        self._threads = 1 if self.device.type != 'cpu' else torch.get_num_threads()
+        self._pool = _single_core_threads(self._threads) if self._threads > 1 else None
 
     def _load(self, weights: str) -> None:
         content = read_checkpoint(weights)
@@ -84,7 +91,29 @@ class TorchBackend:
 
     def __call__(self, packed: Sequence[dict]) -> np.ndarray:
         """Probabilities ``[n, C]`` of what the test pipeline packed (uint8 ``[3, H, W]`` BGR)."""
+        if self._pool is None or len(packed) == 1:
+            return self._run(packed)
+        parts = np.array_split(np.arange(len(packed)), min(self._threads, len(packed)))
+        return np.concatenate(list(self._pool.map(
+            lambda rows: self._run([packed[row] for row in rows]), parts)))
+
+    def _run(self, packed: Sequence[dict]) -> np.ndarray:
         data = {key: [entry[key] for entry in packed] for key in ('inputs', 'data_samples')}
         with torch.no_grad():
             samples = self.model.test_step(data)
         return np.stack([sample.pred_score.cpu().numpy() for sample in samples])
+
+
+def _single_core_threads(number: int) -> ThreadPoolExecutor:
+    """Threads in which PyTorch uses one core; it keeps its number of threads elsewhere."""
+    before, all_there = torch.get_num_threads(), Barrier(number)
+
+    def start(_) -> None:
+        torch.get_num_threads()  # takes the number of all over, once
+        torch.set_num_threads(1)  # of this thread, and of threads that start later
+        all_there.wait()
+
+    pool = ThreadPoolExecutor(number)
+    list(pool.map(start, range(number)))
+    torch.set_num_threads(before)
+    return pool

@@ -1,7 +1,7 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """How fast a video is predicted: stages, runtimes of the model, naive loop, AUInferencer.
 
-    python tools/benchmark/inference.py [--video FILE] [--frames 96] [--no-compile] [--device cpu]
+    python tools/benchmark/inference.py [--video FILE] [--frames 64] [--no-compile] [--device cpu]
     python tools/benchmark/inference.py --config CONFIG --weights CHECKPOINT
 
 Without a video it renders one, a talking head of 640 x 360 pixels; without a config the model is a
@@ -117,7 +117,10 @@ def build_model(args: argparse.Namespace, folder: Path) -> tuple:
 
 
 def stages(infer: AUInferencer, video: Path) -> tuple:
-    """Each stage alone over all frames, one core: {name: Used}, the packed crops, the frames."""
+    """Each stage alone over all frames: {name: Used}, the packed crops, the number of frames.
+
+    The model's is :func:`model_stage`.
+    """
     used = {}
     with threads(1):
         pairs, used['read'] = measured(lambda: list(read_items(find_inputs(str(video)), 1, [])))
@@ -132,13 +135,19 @@ def stages(infer: AUInferencer, video: Path) -> tuple:
             raise ValueError(f'no face was found in {video}. Remedy: --video with faces in it.')
         packed, used['pipeline'] = measured(lambda: [infer.pipeline(dict(img=crop))
                                                      for crop in crops])
-        infer.backend(packed[:1])
-        _, used['model'] = measured(lambda: [infer.backend(packed[first:first + 32])
-                                             for first in range(0, len(packed), 32)])
     return used, packed, len(images)
 
 
-def best(function: Callable, batch: int, seconds: float = 3.) -> tuple:
+def model_stage(cfg: Config, weights: str, device: str, packed: list) -> Used:
+    """The model alone over all faces, one core."""
+    with threads(1):
+        infer = AUInferencer(cfg, weights, device)
+        infer.backend(packed[:1])
+        return measured(lambda: [infer.backend(packed[first:first + 32])
+                                 for first in range(0, len(packed), 32)])[1]
+
+
+def best(function: Callable, batch: int, seconds: float = 2.) -> tuple:
     """Faces a second by the clock and a core-second, in the best call, and the peak of memory."""
     function()
 
@@ -190,7 +199,7 @@ def main(argv=None) -> dict:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--video', help='default: one is rendered')
-    parser.add_argument('--frames', type=int, default=96, help='of the rendered video')
+    parser.add_argument('--frames', type=int, default=64, help='of the rendered video')
     parser.add_argument('--config', help='default: ViT-S/16, 224 px')
     parser.add_argument('--weights', help='checkpoint of the config')
     parser.add_argument('--device', default='cpu', help='of PyTorch')
@@ -210,6 +219,7 @@ def main(argv=None) -> dict:
         cfg, weights = build_model(args, folder)
         infer = AUInferencer(cfg, weights, args.device)
         used, packed, frames = stages(infer, video)
+        used['model'] = model_stage(cfg, weights, args.device, packed)
         size = 'x'.join(map(str, packed[0]['inputs'].shape[1:]))
         print(f'{frames} frames, {len(packed)} faces, {size} pixels; {cores} cores; '
               f'torch {torch.__version__} on {args.device}')
@@ -228,14 +238,16 @@ def main(argv=None) -> dict:
         print(f'The model alone, {cores} threads, the best call:')
         results['model'] = runtimes(infer, exact, small, packed, not args.no_compile)
         print('The whole video:')
-        infers = dict(PyTorch=infer, ONNX=AUInferencer(cfg, str(exact), 'cpu'),
-                      int8=AUInferencer(cfg, str(small), 'cpu'))
-        for title, one in infers.items():
-            results[title] = whole(title, one, video, frames, used, packed, cores)
+        for title, path in (('PyTorch', weights), ('ONNX', str(exact)), ('int8', str(small))):
+            device = args.device if title == 'PyTorch' else 'cpu'
+            if title != 'PyTorch':
+                infer = AUInferencer(cfg, path, device)
+                used['model'] = model_stage(cfg, path, device, packed)
+            results[title] = whole(title, infer, video, frames, used, cores)
     return results
 
 
-def whole(title: str, infer: AUInferencer, video: Path, frames: int, used: dict, packed: list,
+def whole(title: str, infer: AUInferencer, video: Path, frames: int, used: dict,
           cores: int) -> dict:
     """The naive loop, AUInferencer, and the line to reach."""
     scores, alone = measured(lambda: naive(infer, video))
@@ -243,18 +255,15 @@ def whole(title: str, infer: AUInferencer, video: Path, frames: int, used: dict,
     found = np.array([row.probabilities for row in rows if row.success])
     if not np.allclose(found, scores, atol=.05 if title == 'int8' else 1e-4):
         raise ValueError(f'{title}: the naive loop and AUInferencer disagree.')
-    with threads(1):
-        one = infer.backend if title == 'PyTorch' else OnnxBackend(infer.backend.path, 'cpu')
-        one(packed[:1])
-        _, model = measured(lambda: [one(packed[first:first + 32])
-                                     for first in range(0, len(packed), 32)])
-    needed = sum(part.core_seconds for name, part in used.items() if name != 'model')
-    needed = (needed + model.core_seconds) / frames
+    needed = sum(part.core_seconds for part in used.values()) / frames
     rate, naive_rate = frames / piped.seconds, frames / alone.seconds
     line, free = .9 * cores / needed, cores - piped.others
+    slowest = min(frames / part.seconds for part in used.values())
     print(f'  {title:8} naive loop {naive_rate:6.1f} frames a second (peak {alone.peak:.0f} MiB, '
           f'others {alone.others:.1f} cores), AUInferencer {rate:6.1f} (peak {piped.peak:.0f} MiB, '
           f'others {piped.others:.1f} cores): {rate / naive_rate:.2f} x')
+    print(f'  {"":8} it took {1e3 * piped.core_seconds / frames:.1f} core-ms a frame; slowest '
+          f'stage alone, one core: {slowest:.1f} frames a second')
     print(f'  {"":8} line 0.9 x {cores} / {1e3 * needed:.1f} ms = {line:.1f}: '
           f'{"reached" if rate >= line else "missed"} ({rate / line:.2f} of it); with the '
           f'{free:.1f} cores that were free {.9 * free / needed:.1f}: '
