@@ -133,11 +133,13 @@ class AUInferencer:
                 :class:`~.pictures.PictureWriter`.
 
         Raises:
-            FileNotFoundError, ValueError: See :func:`~.inputs.find_inputs`. What turns out to be
-            unreadable is listed in ``problems`` and logged, and the rest goes on.
+            FileNotFoundError, ValueError: See :func:`~.inputs.find_inputs`; if nothing is left to
+            predict. What else is missing or unreadable is listed in ``problems`` and logged, and
+            the rest goes on.
         """
         results, drawn, on_frame = [], [], None
-        items = find_inputs(inputs)  # before there is an output folder
+        unusable: List[Skip] = []
+        items = find_inputs(inputs, unusable)  # before there is an output folder
         with ExitStack() as stack:
             writers = [] if pred_out_dir is None else [
                 stack.enter_context(writer)
@@ -155,6 +157,7 @@ class AUInferencer:
                     writer.write(row)
                 results.append(self._datasample(row) if return_datasamples
                                else as_dict(row, self.aus))
+        self.problems[:0] = unusable
         skip_file = None if pred_out_dir is None else str(Path(pred_out_dir, 'skipped.csv'))
         report_skipped('Prediction', self.problems, skip_file)
         return dict(predictions=results, visualization=drawn) if return_vis else results

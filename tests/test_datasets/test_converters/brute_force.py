@@ -204,8 +204,7 @@ def npy(data: bytes):
 def csv_rows(text: str):
     """Rows of a CSV; None where a quote is not closed, or something follows a closed one."""
     rows, row, field, state = [], [], '', 'start'
-    for c in text.replace('\r\n', '\n') + '\n' if text[-1:] not in ('\r', '\n') else \
-            text.replace('\r\n', '\n'):
+    for c in text if text[-1:] in ('\r', '\n') else text + '\n':  # an empty line is no row
         if state == 'quoted':
             field, state = (field, 'closed') if c == '"' else (field + c, 'quoted')
         elif state == 'closed' and c == '"':
