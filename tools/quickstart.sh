@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The paper's experiment in small, on rendered faces: no licence, no GPU, 13 to 14 minutes of CPU.
+# The paper's experiment in small, on rendered faces: no licence, no GPU, 10 to 12 minutes of CPU.
 #   bash tools/quickstart.sh                     -> work_dirs/quickstart/report.html, report.json
 #   bash tools/quickstart.sh --seed 1 --work-dir work_dirs/quickstart_seed1
 # Sets up its environment first (see setup_env.sh). Finished steps are skipped when run again.

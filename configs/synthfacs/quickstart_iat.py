@@ -14,7 +14,7 @@ _base_ = [
 
 work = '{{$QUICKSTART_DIR:work_dirs/quickstart}}'
 aus = (1, 2, 4, 6, 9, 12, 25, 26)
-dataset = dict(type='SynthFACS', data_root=work + '/faces', aus=aus)
+dataset = dict(type='SynthFACS', data_root=work + '/faces', aus=aus, in_memory=True)
 train_pipeline = [
     dict(type='LoadFace'),
     dict(

@@ -26,7 +26,11 @@ train_dataloader = dict(
     batch_sampler=dict(type='TotalBatchSampler', drop_last=True),
     collate_fn=dict(type='default_collate'),
     dataset=dict(
-        type='SynthFACS', data_root=work + '/faces', split='train', pipeline=pipeline))
+        type='SynthFACS',
+        data_root=work + '/faces',
+        split='train',
+        in_memory=True,
+        pipeline=pipeline))
 
 model = dict(
     backbone=dict(

@@ -15,6 +15,7 @@ from fmae_iat_plugin.action_units import au_name, parse_au
 from .annotation import AnnotationError, AnnotationTable, read_annotation
 from .protocol import Protocol, load_protocol, split_subjects
 from .skipped import Skip, report_skipped
+from .transforms import LoadFace
 
 SPLITS = ('train', 'held_out', 'test', 'all')
 
@@ -46,6 +47,8 @@ class ActionUnitDataset(BaseDataset):
         intensity_threshold (float | str | None): Positive when the cell is >= this. None: the
             table holds occurrences, and any value but 0 and 1 is an error. ``'protocol'`` (the
             default): what the protocol says, None without one.
+        in_memory (bool): Decode every image once, at the start, and keep it: for few small images,
+            whose decoding would take as long as the training.
         check_images (bool): Look for every image file at the start. Defaults to True.
         skip_file (str, optional): File that lists the rows without a face (``face`` is ``none`` in
             a table that ``tools/crop_faces.py`` wrote), which are left out. They are counted and
@@ -69,6 +72,7 @@ class ActionUnitDataset(BaseDataset):
                  held_out: int = 0,
                  absent_ok: bool = False,
                  intensity_threshold: Union[float, str, None] = 'protocol',
+                 in_memory: bool = False,
                  check_images: bool = True,
                  skip_file: Optional[str] = None,
                  data_root: str = '',
@@ -88,6 +92,7 @@ class ActionUnitDataset(BaseDataset):
             raise ValueError("split='held_out' needs `held_out`, a number of subjects.")
         self.fold, self.split, self.held_out = fold, split, held_out
         self.check_images, self.absent_ok = check_images, absent_ok
+        self.in_memory = in_memory
         self.skip_file = skip_file
         path = os.path.expanduser(os.path.join(data_root, ann_file))
         self.table = self._read_table(path)
@@ -212,6 +217,8 @@ class ActionUnitDataset(BaseDataset):
                 sample['subject'] = index[subjects[row]]
             if sequences is not None:
                 sample['sequence'] = str(sequences.iloc[row])
+            if self.in_memory:
+                LoadFace().transform(sample)
             data_list.append(sample)
         used = len({s['subject'] for s in data_list if 'subject' in s})
         MMLogger.get_current_instance().info(

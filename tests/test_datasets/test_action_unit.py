@@ -11,6 +11,7 @@ from mmpretrain.registry import DATASETS
 
 from fmae_iat_plugin.datasets import ActionUnitDataset
 from fmae_iat_plugin.datasets.annotation import AnnotationError
+from fmae_iat_plugin.datasets.transforms import UnreadableImageError
 
 PIPELINE = [
     dict(type='LoadFace'),
@@ -205,3 +206,21 @@ def test_a_model_of_other_aus_is_tested_on_those_in_common(face_table):
     with pytest.raises(AnnotationError, match='no column AU12'):
         ActionUnitDataset('annotation.csv', aus=(12, ), split='all', absent_ok=True,
                           data_root=str(root), pipeline=[])
+
+
+def test_images_in_memory_are_those_of_the_files(face_table):
+    root = face_table(ROWS)
+    options = dict(aus=(1, 2), split='all', data_root=str(root), pipeline=PIPELINE)
+    files = ActionUnitDataset('annotation.csv', **options)
+    expected = [files[k] for k in range(len(files))]
+    kept = ActionUnitDataset('annotation.csv', in_memory=True, **options)
+    for path in root.rglob('*.png'):
+        path.unlink()
+    for _ in range(2):  # a sample is a copy: nothing done to it is kept
+        for k, sample in enumerate(expected):
+            found = kept[k]
+            assert (found['inputs'] == sample['inputs']).all()
+            assert found['data_samples'].img_path == sample['data_samples'].img_path
+            kept.get_data_info(k)['img'][:] = 0
+    with pytest.raises(UnreadableImageError, match='cannot read the image'):
+        files[0]
