@@ -1,0 +1,26 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""Bars as HTML: their widths are the probabilities, names are escaped."""
+
+import xml.etree.ElementTree as ET
+
+from fmae_iat_plugin.visualization.bars import bars_html
+
+
+def test_widths_are_probabilities_in_the_order_of_the_models():
+    faces = {2: {12: {'A': (.25, False), 'B': (.875, True)}, 24: {'A': None, 'B': (.5, True)}},
+             0: {12: {'A': (1., True), 'B': (0., False)}, 24: {'A': None, 'B': (.1, False)}}}
+    root = ET.fromstring(f'<div>{bars_html(faces, ["A", "B"])}</div>')
+    assert [node.text for node in root.iter('h4')] == ['face 0', 'face 2']
+    bars = [(node.get('style'), node.get('class')) for node in root.iter('i')]
+    assert bars == [('width: 100.0%', 'present'), ('width: 0.0%', ''), ('width: 10.0%', ''),
+                    ('width: 25.0%', ''), ('width: 87.5%', 'present'), ('width: 50.0%', 'present')]
+    numbers = [node.text for node in root.iter('output')]
+    assert numbers == ['1.00', '0.00', '–', '0.10', '0.25', '0.88', '–', '0.50']
+    bold = [node.text for node in root.iter('span') if node.get('class') == 'au-present']
+    assert bold == ['AU12 Lip corner puller', 'AU12 Lip corner puller', 'AU24 Lip pressor']
+
+
+def test_names_of_models_are_escaped_and_no_face_is_said():
+    html = bars_html({0: {1: {'<b>': (.5, True)}}}, ['<b>'])
+    assert '&lt;b&gt;' in html and '<b>' not in html
+    assert 'No face was found' in bars_html({}, ['A'])
