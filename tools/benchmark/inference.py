@@ -5,9 +5,10 @@
     python tools/benchmark/inference.py --config CONFIG --weights CHECKPOINT
 
 Without a video it renders one, a talking head of 640 x 360 pixels; without a config the model is a
-ViT-S/16 at 224 px with random weights. Every stage is run alone on one core, and its core-seconds
-are counted; the line to reach is 0.9 x cores / (core-seconds a frame of all stages). What other
-programs took of the machine meanwhile is printed too: then fewer cores were free.
+ViT-S/16 at 224 px with random weights. Every stage is run alone: on one core, and on all cores at
+once, where each is slower if they share caches, clock or one physical core. The line to reach is
+0.9 x cores / (core-seconds a frame of all stages, all cores busy). What other programs took of the
+machine meanwhile is printed too: then fewer cores were free.
 """
 import argparse
 import gc
@@ -15,6 +16,7 @@ import os
 import tempfile
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -70,6 +72,16 @@ def measured(work: Callable) -> tuple:
     return result, Used(seconds, own, others, float(peak[0]) / 1024)
 
 
+def on_one_and_all(work: Callable, cores: int) -> tuple:
+    """``work()``; what it took on one core; and each time it was done on all of them at once."""
+    with threads(1):
+        result, one = measured(work)
+        with ThreadPoolExecutor(cores) as pool:
+            _, every = measured(lambda: list(pool.map(lambda _: work(), range(cores))))
+    return result, one, every._replace(seconds=every.seconds / cores,
+                                       core_seconds=every.core_seconds / cores)
+
+
 def _busy() -> float:
     """Core-seconds that all programs, and other virtual machines, have used; nan if unknown."""
     file = Path('/proc/stat')
@@ -116,35 +128,37 @@ def build_model(args: argparse.Namespace, folder: Path) -> tuple:
     return cfg, str(folder / 'random.pth')
 
 
-def stages(infer: AUInferencer, video: Path) -> tuple:
-    """Each stage alone over all frames: {name: Used}, the packed crops, the number of frames.
+def stages(infer: AUInferencer, video: Path, cores: int) -> tuple:
+    """Each stage over all frames: {name: (one core, all cores)}; packed crops; number of frames.
 
     The model's is :func:`model_stage`.
     """
     used = {}
-    with threads(1):
-        pairs, used['read'] = measured(lambda: list(read_items(find_inputs(str(video)), 1, [])))
-        images = [frame.image for _, frame in pairs]
-        found, used['detect'] = measured(lambda: [infer.detector([image])[0] for image in images])
-        chosen = [select_faces(faces, image.shape[1], image.shape[0], infer.crop.faces)
-                  for faces, image in zip(found, images)]
-        crops, used['crop'] = measured(lambda: [
-            crop_face(image, box, infer.crop) for image, faces in zip(images, chosen)
-            for box, _ in faces])
-        if not crops:
-            raise ValueError(f'no face was found in {video}. Remedy: --video with faces in it.')
-        packed, used['pipeline'] = measured(lambda: [infer.pipeline(dict(img=crop))
-                                                     for crop in crops])
+
+    def stage(name: str, work: Callable):
+        result, *used[name] = on_one_and_all(work, cores)
+        return result
+
+    pairs = stage('read', lambda: list(read_items(find_inputs(str(video)), 1, [])))
+    images = [frame.image for _, frame in pairs]
+    found = stage('detect', lambda: [infer.detector([image])[0] for image in images])
+    chosen = [select_faces(faces, image.shape[1], image.shape[0], infer.crop.faces)
+              for faces, image in zip(found, images)]
+    crops = stage('crop', lambda: [crop_face(image, box, infer.crop)
+                                   for image, faces in zip(images, chosen) for box, _ in faces])
+    if not crops:
+        raise ValueError(f'no face was found in {video}. Remedy: --video with faces in it.')
+    packed = stage('pipeline', lambda: [infer.pipeline(dict(img=crop)) for crop in crops])
     return used, packed, len(images)
 
 
-def model_stage(cfg: Config, weights: str, device: str, packed: list) -> Used:
-    """The model alone over all faces, one core."""
+def model_stage(cfg: Config, weights: str, device: str, packed: list, cores: int) -> list:
+    """The model over all faces: one core, all cores."""
     with threads(1):
         infer = AUInferencer(cfg, weights, device)
         infer.backend(packed[:1])
-        return measured(lambda: [infer.backend(packed[first:first + 32])
-                                 for first in range(0, len(packed), 32)])[1]
+    return list(on_one_and_all(lambda: [infer.backend(packed[first:first + 32])
+                                        for first in range(0, len(packed), 32)], cores)[1:])
 
 
 def best(function: Callable, batch: int, seconds: float = 2.) -> tuple:
@@ -218,16 +232,16 @@ def main(argv=None) -> dict:
             render_video(video, args.frames)
         cfg, weights = build_model(args, folder)
         infer = AUInferencer(cfg, weights, args.device)
-        used, packed, frames = stages(infer, video)
-        used['model'] = model_stage(cfg, weights, args.device, packed)
+        used, packed, frames = stages(infer, video, cores)
+        used['model'] = model_stage(cfg, weights, args.device, packed, cores)
         size = 'x'.join(map(str, packed[0]['inputs'].shape[1:]))
         print(f'{frames} frames, {len(packed)} faces, {size} pixels; {cores} cores; '
               f'torch {torch.__version__} on {args.device}')
-        print('Stages, each alone, one core:')
-        for stage, one in used.items():
-            print(f'  {stage:8} {1e3 * one.core_seconds / frames:7.2f} core-ms a frame, '
-                  f'{frames / one.seconds:7.1f} frames a second, peak {one.peak:.0f} MiB, '
-                  f'others {one.others:.1f} cores')
+        print(f'Stages, each alone, core-ms a frame on one core and on {cores} at once:')
+        for stage, (one, every) in used.items():
+            print(f'  {stage:8} {1e3 * one.core_seconds / frames:7.2f} (others {one.others:.1f} '
+                  f'cores), {1e3 * every.core_seconds / frames:7.2f} (others {every.others:.1f}); '
+                  f'{frames / every.seconds:7.1f} frames a second; peak {one.peak:.0f} MiB')
         faces = folder / 'faces'
         faces.mkdir()
         for row, entry in enumerate(packed[::max(1, len(packed) // 8)]):
@@ -242,7 +256,7 @@ def main(argv=None) -> dict:
             device = args.device if title == 'PyTorch' else 'cpu'
             if title != 'PyTorch':
                 infer = AUInferencer(cfg, path, device)
-                used['model'] = model_stage(cfg, path, device, packed)
+                used['model'] = model_stage(cfg, path, device, packed, cores)
             results[title] = whole(title, infer, video, frames, used, cores)
     return results
 
@@ -255,15 +269,16 @@ def whole(title: str, infer: AUInferencer, video: Path, frames: int, used: dict,
     found = np.array([row.probabilities for row in rows if row.success])
     if not np.allclose(found, scores, atol=.05 if title == 'int8' else 1e-4):
         raise ValueError(f'{title}: the naive loop and AUInferencer disagree.')
-    needed = sum(part.core_seconds for part in used.values()) / frames
+    quiet, needed = (sum(part[which].core_seconds for part in used.values()) / frames
+                     for which in (0, 1))
     rate, naive_rate = frames / piped.seconds, frames / alone.seconds
     line, free = .9 * cores / needed, cores - piped.others
-    slowest = min(frames / part.seconds for part in used.values())
+    slowest = min(frames / every.seconds for _, every in used.values())
     print(f'  {title:8} naive loop {naive_rate:6.1f} frames a second (peak {alone.peak:.0f} MiB, '
           f'others {alone.others:.1f} cores), AUInferencer {rate:6.1f} (peak {piped.peak:.0f} MiB, '
           f'others {piped.others:.1f} cores): {rate / naive_rate:.2f} x')
-    print(f'  {"":8} it took {1e3 * piped.core_seconds / frames:.1f} core-ms a frame; slowest '
-          f'stage alone, one core: {slowest:.1f} frames a second')
+    print(f'  {"":8} it took {1e3 * piped.core_seconds / frames:.1f} core-ms a frame (stages on '
+          f'one core: {1e3 * quiet:.1f}); slowest stage alone {slowest:.1f} frames a second')
     print(f'  {"":8} line 0.9 x {cores} / {1e3 * needed:.1f} ms = {line:.1f}: '
           f'{"reached" if rate >= line else "missed"} ({rate / line:.2f} of it); with the '
           f'{free:.1f} cores that were free {.9 * free / needed:.1f}: '
