@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Dict, List, Optional
 
 from fmae_iat_plugin.faces import DetectorSpec
-from fmae_iat_plugin.visualization.bars import CSS, bars_html
+from fmae_iat_plugin.visualization.bars import CSS, bars_html, wide_image
 
 from .demo import Demo, Limits, Outcome, merge_rows, purge
 from .inferencer import AUInferencer
@@ -108,7 +108,8 @@ def build_page(demo: Demo, note: str = ''):
 
     def on_video(path):
         found = call(demo.video, path)
-        return (*_text(found.videos), *_text(found.timelines), _text(found.files))
+        lines = [wide_image(path.read_bytes(), path.stem) for path in found.timelines]
+        return (*_text(found.videos), *lines, _text(found.files))
 
     def on_frame(image):
         if image is None:
@@ -126,7 +127,7 @@ def build_page(demo: Demo, note: str = ''):
             with gr.Row():
                 image = gr.Image(label='Image', type='filepath', image_mode=None, height=360,
                                  sources=['upload', 'clipboard'], elem_id='image-in')
-                boxes = gr.Image(label='Faces', format='jpeg', height=360, interactive=False,
+                boxes = gr.Image(show_label=False, format='jpeg', height=360, interactive=False,
                                  buttons=['download', 'fullscreen'], elem_id='image-out')
             go = gr.Button('Predict', variant='primary', elem_id='image-go')
             bars = gr.HTML(elem_id='image-bars')
@@ -136,22 +137,21 @@ def build_page(demo: Demo, note: str = ''):
             video = gr.Video(label='Video', sources=['upload'], height=300, elem_id='video-in')
             start = gr.Button('Predict', variant='primary', elem_id='video-go')
             with gr.Row():
-                films = [gr.Video(label=name, interactive=False, min_width=320, buttons=[],
-                                  elem_id=f'video-out-{number}', elem_classes='au-wide')
-                         for number, name in enumerate(names)]
-            with gr.Row():
-                lines = [gr.Image(label=f'{name}: timeline', interactive=False, min_width=320,
-                                  format='png', buttons=[], elem_id=f'timeline-{number}',
-                                  elem_classes='au-wide')
-                         for number, name in enumerate(names)]
+                films, lines = [], []
+                for number, name in enumerate(names):
+                    with gr.Column(min_width=320):
+                        gr.Markdown(f'**{name}**')
+                        films.append(gr.Video(show_label=False, interactive=False, buttons=[],
+                                              elem_id=f'video-out-{number}'))
+                        lines.append(gr.HTML(elem_id=f'timeline-{number}'))
             tables = gr.Files(label=f'{LABEL}, videos and timelines', elem_id='video-files')
             start.click(on_video, video, [*films, *lines, tables], **one)
         with gr.Tab('Webcam'):
             with gr.Row():
                 camera = gr.Image(label='Camera', sources=['webcam'], streaming=True, height=360,
                                   elem_id='camera-in')
-                seen = gr.Image(label='Faces', format='jpeg', height=360, interactive=False,
-                                elem_id='camera-out')
+                seen = gr.Image(show_label=False, format='jpeg', height=360, interactive=False,
+                                buttons=['fullscreen'], elem_id='camera-out')
             live = gr.HTML(elem_id='camera-bars')
             camera.stream(on_frame, camera, [seen, live], stream_every=.5, time_limit=300,
                           show_progress='hidden', **one)

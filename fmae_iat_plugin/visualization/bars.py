@@ -1,6 +1,7 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Bars of action units as HTML that fits a phone: a block for each face, models side by side."""
 
+from base64 import b64encode
 from html import escape
 from typing import Dict, Optional, Sequence, Tuple
 
@@ -21,9 +22,9 @@ CSS = '''
 .au-bar i {display: block; height: 100%; background: #9A9A9A}
 .au-bar i.present {background: #0072B2}
 .au-present {font-weight: 600}
+.au-wide {overflow-x: auto}
+.au-wide img {width: 100%; min-width: 600px; max-width: none}
 @media (max-width: 640px) {
-  .au-wide, .au-wide * {overflow-x: auto !important}
-  .au-wide img, .au-wide video {width: 640px !important; max-width: none !important}
   .au-row {grid-template-columns: repeat(var(--models), 1fr)}
   .au-row > :first-child {grid-column: 1 / -1}
   .au-head > :first-child {display: none}
@@ -52,6 +53,13 @@ def bars_html(faces: Dict[int, Dict[int, Dict[str, Cell]]], models: Sequence[str
             f'.6rem solid {colour}">face {face}</h4><div class="au-row au-head"><span></span>'
             f'{head}</div>{lines}</section>')
     return ''.join(blocks)
+
+
+def wide_image(png: bytes, label: str) -> str:
+    """An image that is scrolled sideways where the page is narrower than 600 pixels."""
+    data = b64encode(png).decode()
+    return (f'<div class="au-wide"><img alt="{escape(label)}" src="data:image/png;base64,{data}"/>'
+            '</div>')
 
 
 def _line(au: int, cells: Sequence[Cell]) -> str:

@@ -204,12 +204,42 @@ def test_an_upload_in_a_browser(server, face, browser, repo, width, tmp_path):
     page.close()
 
 
+@pytest.mark.parametrize('width', [1366, 390])
+def test_a_video_in_a_browser(server, face, browser, width, tmp_path):
+    av = pytest.importorskip('av')
+    image = cv2.imread(str(face))
+    writer = cv2.VideoWriter(str(tmp_path / 'v.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 10, (96, 96))
+    for shift in range(4):
+        writer.write(np.roll(image, 9 * shift, axis=1))
+    writer.release()
+    page = browser.new_page(viewport=dict(width=width, height=800))
+    page.goto(server.url)
+    page.get_by_role('tab', name='Video').click()
+    page.set_input_files('#video-in input[type=file]', str(tmp_path / 'v.avi'), timeout=60000)
+    page.wait_for_selector('#video-in video', state='attached', timeout=60000)
+    page.click('#video-go')
+    for number in (0, 1):
+        page.wait_for_selector(f'#timeline-{number} img', timeout=120000)
+        assert page.query_selector(f'#timeline-{number} img').bounding_box()['width'] >= 500
+    assert page.evaluate('document.documentElement.scrollWidth') <= width
+    links = page.query_selector_all('#video-files a')
+    names = [link.get_attribute('download') for link in links]
+    assert len(names) == 8 and names[4].endswith('_annotated.mp4')
+    with page.expect_download() as download:
+        links[4].click()
+    download.value.save_as(tmp_path / 'd.mp4')
+    with av.open(str(tmp_path / 'd.mp4')) as container:
+        times = [float(frame.time) for frame in container.decode(video=0)]
+    np.testing.assert_allclose(times, [0, .1, .2, .3], atol=1e-4)
+    page.close()
+
+
 def test_the_camera_in_a_browser(server, browser):
     page = browser.new_page(viewport=dict(width=1366, height=800))
     page.goto(server.url)
     page.get_by_role('tab', name='Webcam').click()
     page.get_by_text('Click to Access Webcam').click()
-    page.get_by_role('button', name='Record', exact=False).click(timeout=60000)
+    page.click('#camera-in button:has-text("Record")', timeout=60000)
     page.wait_for_selector('#camera-bars .au-face', timeout=120000)
     assert page.query_selector('#camera-out img') is not None
     page.close()

@@ -2,8 +2,9 @@
 """Bars as HTML: their widths are the probabilities, names are escaped."""
 
 import xml.etree.ElementTree as ET
+from base64 import b64decode
 
-from fmae_iat_plugin.visualization.bars import bars_html
+from fmae_iat_plugin.visualization.bars import bars_html, wide_image
 
 
 def test_widths_are_probabilities_in_the_order_of_the_models():
@@ -24,3 +25,10 @@ def test_names_of_models_are_escaped_and_no_face_is_said():
     html = bars_html({0: {1: {'<b>': (.5, True)}}}, ['<b>'])
     assert '&lt;b&gt;' in html and '<b>' not in html
     assert 'No face was found' in bars_html({}, ['A'])
+
+
+def test_an_image_is_part_of_the_page():
+    image = ET.fromstring(wide_image(b'\x89PNG', 'a "b" <c>')).find('img')
+    assert image.get('alt') == 'a "b" <c>'
+    kind, data = image.get('src').split(',')
+    assert kind == 'data:image/png;base64' and b64decode(data) == b'\x89PNG'
