@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmpretrain.registry import MODELS
 
 AUS = (12, 1, 24)
@@ -17,6 +18,7 @@ def _write_weights(cfg, path, seed):
     """Random weights with scores that spread; returns the model in evaluation."""
     torch.manual_seed(seed)
     model = MODELS.build(cfg.model)
+    MMLogger.get_instance(str(path))  # init_weights writes to the newest; an older may be closed
     model.init_weights()
     torch.nn.init.normal_(model.head.fc.weight, std=.1)
     torch.save(dict(state_dict=model.state_dict(), meta=dict(

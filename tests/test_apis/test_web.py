@@ -204,6 +204,12 @@ def test_an_upload_in_a_browser(server, face, browser, repo, width, tmp_path):
     page.close()
 
 
+thorough = pytest.mark.skipif(
+    os.environ.get('FMAE_BROWSER') != 'all', reason='takes minutes on a busy machine; set '
+    'FMAE_BROWSER=all')
+
+
+@thorough
 @pytest.mark.parametrize('width', [1366, 390])
 def test_a_video_in_a_browser(server, face, browser, width, tmp_path):
     av = pytest.importorskip('av')
@@ -234,6 +240,7 @@ def test_a_video_in_a_browser(server, face, browser, width, tmp_path):
     page.close()
 
 
+@thorough
 def test_the_camera_in_a_browser(server, browser):
     page = browser.new_page(viewport=dict(width=1366, height=800))
     page.goto(server.url)
