@@ -6,7 +6,6 @@ import runpy
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
