@@ -1,6 +1,7 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Files that are whole or not there."""
 
+import math
 import os
 from pathlib import Path
 
@@ -34,3 +35,14 @@ class UniqueNames:
             number += len(names) == 1
         self._taken.add(names[0].lower())
         return names[0]
+
+
+def without_nan(value):
+    """JSON has no NaN: undefined numbers become null."""
+    if isinstance(value, dict):
+        return {str(key): without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_nan(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -4,6 +4,7 @@
 import argparse
 import sys
 
+from fmae_iat_plugin.apis.errors import say_error
 from fmae_iat_plugin.apis.export import export_onnx
 
 
@@ -28,8 +29,7 @@ def main(arguments=None) -> int:
         done = export_onnx(args.config, args.checkpoint, args.out, args.int8, args.calibration,
                            args.calibration_faces, not args.no_f1)
     except (ValueError, OSError, ImportError) as error:
-        sys.stderr.write(f'error: {" ".join(str(error).split())}\n')
-        return 2
+        return say_error(error)
     print(f'{args.out}: largest difference from PyTorch {done.difference:.1e}'
           f'{" (before int8)" if args.int8 else ""}')
     if args.int8:

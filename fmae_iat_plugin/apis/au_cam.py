@@ -15,6 +15,7 @@ from fmae_iat_plugin.faces.crop import crop_face
 from fmae_iat_plugin.files import write_whole
 
 from .backends import TorchBackend
+from .errors import say_error
 from .inferencer import AUInferencer
 from .zoo_index import resolve_model
 
@@ -88,8 +89,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
         picture = draw_cam(infer, args.image, aus)
         write_whole(Path(args.out), cv2.imencode(suffix, picture)[1].tobytes())
     except (ValueError, OSError, ImportError) as error:
-        sys.stderr.write(f'error: {" ".join(str(error).split())}\n')
-        return 2
+        return say_error(error)
     return 0
 
 

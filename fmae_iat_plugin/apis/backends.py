@@ -11,7 +11,7 @@ import torch
 from mmengine.config import Config
 from mmpretrain.registry import MODELS
 
-from fmae_iat_plugin.models.checkpoint import find_weights, read_checkpoint
+from fmae_iat_plugin.models.checkpoint import find_weights, misfits, read_checkpoint
 
 from .onnx_backend import OnnxBackend
 
@@ -77,8 +77,7 @@ class TorchBackend:
         saved = {name: value for name, value in find_weights(content, weights).items()
                  if not name.startswith('adversary.')}
         own = self.model.state_dict()
-        wrong = sorted(set(saved) ^ set(own)) + sorted(
-            name for name in set(saved) & set(own) if saved[name].shape != own[name].shape)
+        wrong = misfits(saved, own)
         if wrong:
             raise ValueError(f'{weights} does not fit the model of the config: {len(wrong)} weights'
                              f' are missing, left over or of another shape ({", ".join(wrong[:4])})'

@@ -22,6 +22,7 @@ from fmae_iat_plugin.files import write_whole
 from fmae_iat_plugin.visualization.tables import FORMATS, difference_table, f1_table
 
 from .cross_validation import Run
+from .errors import say_error
 from .run_results import read_runs, summarize
 
 HONEST = 'F1@0.5 of the last epoch, frames of all folds pooled, in percent; mean over seeds'
@@ -133,8 +134,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
                                                             for name in classes)],
                                           f'{pair[0]} minus {pair[1]}', args.format))
     except (ValueError, OSError) as error:
-        sys.stderr.write(f'error: {" ".join(str(error).split())}\n')
-        return 2
+        return say_error(error)
     text = '\n'.join(parts)
     if args.out is None:
         sys.stdout.write(text)

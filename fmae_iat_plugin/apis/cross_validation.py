@@ -29,6 +29,8 @@ from fmae_iat_plugin.engine.launch import init_cpu_process_group
 from fmae_iat_plugin.files import write_whole
 from fmae_iat_plugin.parallel import counting_bar, watch_parent
 
+from .errors import say_error
+
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
@@ -332,8 +334,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
                                  f'GPUs, --gpus names {len(gpus)}.')
             failed = cross_validate(runs, args.workers, gpus, args.processes, args.resume)
     except (ValueError, OSError, ImportError) as error:
-        sys.stderr.write(f'error: {" ".join(str(error).split())}\n')
-        return 2
+        return say_error(error)
     except KeyboardInterrupt:
         sys.stderr.write('stopped. The same command goes on from here.\n')
         return 130

@@ -25,10 +25,11 @@ from mmpretrain.registry import MODELS
 from torch import Tensor
 
 from fmae_iat_plugin.datasets.protocol import load_protocol
-from fmae_iat_plugin.models.checkpoint import find_weights, read_checkpoint
+from fmae_iat_plugin.models.checkpoint import find_weights, misfits, read_checkpoint
 from fmae_iat_plugin.models.conversion import fmae_to_mmpretrain
 
 from .download import fetch
+from .errors import say_error
 from .zoo_index import (
     FOLDER,
     ZooModel,
@@ -98,8 +99,7 @@ def check_fit(model: ZooModel, weights: Dict[str, Tensor], path) -> None:
         MMLogger.get_current_instance().warning(
             '%s has no %s*: that part of the model keeps its initial values', path, part)
         own = {name: value for name, value in own.items() if not name.startswith(part)}
-    wrong = sorted(set(weights) ^ set(own)) + sorted(
-        name for name in set(weights) & set(own) if weights[name].shape != own[name].shape)
+    wrong = misfits(weights, own)
     if wrong:
         raise ValueError(f'{path} does not fit {model.name}: {len(wrong)} weights are missing, left'
                          f' over or of another shape ({", ".join(wrong[:4])}). Remedy: the file '
@@ -222,8 +222,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     try:
         args.run(args)
     except (ValueError, OSError, ImportError) as error:
-        sys.stderr.write(f'error: {" ".join(str(error).split())}\n')
-        return 2
+        return say_error(error)
     except KeyboardInterrupt:
         sys.stderr.write('stopped. The same command goes on from here.\n')
         return 130

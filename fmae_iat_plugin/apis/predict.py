@@ -15,6 +15,7 @@ from fmae_iat_plugin.faces import DetectorSpec
 from fmae_iat_plugin.parallel import ParallelError, add_parallel_arguments, parallel_arguments
 
 from .batch import Job, forget, predict_parts, read_part, split
+from .errors import say_error
 from .inputs import find_inputs
 from .quickstart import configs_root
 from .writers import WRITERS, build_writers, check_formats
@@ -112,8 +113,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     try:
         return predict(args)
     except (ValueError, OSError, ImportError, ParallelError) as error:
-        sys.stderr.write(f'error: {" ".join(str(error).split())}\n')
-        return 2
+        return say_error(error)
     except KeyboardInterrupt:
         sys.stderr.write('stopped. The same command goes on from here.\n')
         return 130

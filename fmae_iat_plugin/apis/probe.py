@@ -17,6 +17,8 @@ from torch.utils.data import Dataset
 from fmae_iat_plugin.evaluation import ProbeResult, extract_features, identity_probe
 from fmae_iat_plugin.files import write_whole
 
+from .errors import say_error
+
 RANDOM, SEQUENCES = 'frames drawn at random', 'other sequences than in training'
 
 
@@ -104,8 +106,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
                                           test=args.test, seed=args.seed,
                                           num_workers=args.num_workers))
     except (ValueError, OSError, ImportError) as error:
-        sys.stderr.write(f'error: {" ".join(str(error).split())}\n')
-        return 2
+        return say_error(error)
     if args.out is not None:
         write_whole(args.out, json.dumps(table, indent=1).encode())
     sys.stdout.write(as_text(table))

@@ -21,7 +21,7 @@ from rich.table import Table
 from fmae_iat_plugin.evaluation.evidence import paper_table
 from fmae_iat_plugin.evaluation.pooling import pool_predictions
 from fmae_iat_plugin.evaluation.scores import action_unit_scores
-from fmae_iat_plugin.files import write_whole
+from fmae_iat_plugin.files import without_nan, write_whole
 
 from .cross_validation import Run
 
@@ -135,7 +135,7 @@ def write_results(runs: Sequence[Run], out: str) -> str:
     if not done:
         return 'no run is finished\n'
     summary = summarize(done)
-    write_whole(Path(out, 'results.json'), json.dumps(_plain(summary), indent=1).encode())
+    write_whole(Path(out, 'results.json'), json.dumps(without_nan(summary), indent=1).encode())
     stream = io.StringIO()
     classes = list(summary['runs'][0]['aus'])
     writer = csv.writer(stream, lineterminator='\n')
@@ -146,12 +146,3 @@ def write_results(runs: Sequence[Run], out: str) -> str:
                          *(row['aus'].get(name) for name in classes)])
     write_whole(Path(out, 'results.csv'), stream.getvalue().encode())
     return results_text(summary)
-
-
-def _plain(value):
-    """JSON has no NaN: undefined numbers become null."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and np.isnan(value) else value

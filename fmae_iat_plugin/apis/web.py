@@ -14,6 +14,7 @@ from fmae_iat_plugin.faces import DetectorSpec
 from fmae_iat_plugin.visualization.bars import CSS, bars_html, wide_image
 
 from .demo import Demo, Limits, Outcome, merge_rows, purge
+from .errors import say_error
 from .inferencer import AUInferencer
 from .quickstart import configs_root
 from .zoo_index import resolve_model
@@ -210,8 +211,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
         serve(load_models(args), Limits(megabytes=args.max_mb, seconds=args.max_seconds),
               args.port, note)
     except (ValueError, OSError, ImportError) as error:
-        sys.stderr.write(f'error: {" ".join(str(error).split())}\n')
-        return 2
+        return say_error(error)
     except KeyboardInterrupt:
         return 0
     return 0

@@ -136,6 +136,12 @@ def find_weights(content: dict, checkpoint: str | os.PathLike) -> dict[str, Tens
     return dict(weights)
 
 
+def misfits(weights: dict[str, Tensor], own: dict[str, Tensor]) -> list[str]:
+    """Names in one of two state dicts only, then those of another shape; each part sorted."""
+    return sorted(set(weights) ^ set(own)) + sorted(
+        name for name in set(weights) & set(own) if weights[name].shape != own[name].shape)
+
+
 def write_checkpoint(path: str | os.PathLike, weights: dict[str, Tensor], meta: dict,
                      key: str = 'state_dict') -> None:
     """Writes weights; the file is complete or not there.

@@ -10,7 +10,7 @@ from typing import List, Mapping, Union
 
 from PIL import Image
 
-from fmae_iat_plugin.files import write_whole
+from fmae_iat_plugin.files import without_nan, write_whole
 
 Figures = Mapping[str, Union[str, List[str]]]
 
@@ -36,17 +36,6 @@ def _number(value, digits: int = 1) -> str:
     if value is None or math.isnan(value):
         return '–'
     return f'{value:.{digits}f}'
-
-
-def _plain(value):
-    """JSON has no NaN: undefined numbers become null."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 def render_report(report: Mapping, figures: Figures, thumbnails: Mapping[str, str],
@@ -83,7 +72,7 @@ def write_report(folder: Union[str, Path], report: Mapping, figures: Figures) ->
     """
     folder = Path(folder)
     thumbnails = {sample['path']: data_uri(sample['path']) for sample in report['samples']}
-    texts = {'report.json': json.dumps(_plain(report), indent=1, allow_nan=False),
+    texts = {'report.json': json.dumps(without_nan(report), indent=1, allow_nan=False),
              'report.html': render_report(report, figures, thumbnails)}
     for name, text in texts.items():
         write_whole(folder / name, text.encode())
