@@ -13,11 +13,9 @@ import argparse
 import hashlib
 import json
 import os
-import platform
 import resource
 import sys
 import time
-from importlib import metadata
 from pathlib import Path
 from typing import Dict, Optional
 
@@ -36,12 +34,12 @@ from fmae_iat_plugin.engine import ProgressBarHook
 from fmae_iat_plugin.evaluation import evidence, extract_features, identity_probe
 from fmae_iat_plugin.files import write_whole
 
+from .versions import versions
+
 BASE, OURS = 'FMAE', 'FMAE-IAT'
 #: Sized by CPU time; the shortcut is the strongest: people differ in their action units as far as
 #: the renderer lets them.
 FACES = dict(subjects=24, frames=100, size=64, shortcut=1.0, aus=(1, 2, 4, 6, 9, 12, 25, 26))
-_PACKAGES = ('torch', 'torchvision', 'onedl-mmengine', 'mmengine', 'onedl-mmcv', 'mmcv',
-             'onedl-mmpretrain', 'mmpretrain', 'timm', 'numpy', 'scikit-learn', 'matplotlib')
 
 
 def configs_root() -> Path:
@@ -284,18 +282,6 @@ def _setup(start: Quickstart, people) -> Dict[str, str]:
         'Lambda': f'{ours.model.adversary.neck.scale:g}',
         'CPU time before the report': f'{used / 60:.1f} min',
     }
-
-
-def versions() -> Dict[str, str]:
-    """Versions of what the numbers depend on."""
-    found = {'fmae_iat_plugin': fmae_iat_plugin.__version__, 'python': platform.python_version(),
-             'machine': f'{platform.system()} {platform.machine()}'}
-    for package in _PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def main(arguments: Optional[list] = None) -> Path:

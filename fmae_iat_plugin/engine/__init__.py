@@ -3,6 +3,7 @@
 
 from .check_setup import CheckSetupHook
 from .identity_probe_hook import IdentityProbeHook
+from .lambda_ramp import LambdaRampHook
 from .layer_decay import LayerDecayOptimWrapperConstructor
 from .mixed_precision import MixedPrecisionOptimWrapper
 from .non_finite_loss import NonFiniteLossHook
@@ -12,7 +13,7 @@ from .total_batch import TotalBatchSampler
 from .warmup_cosine import WarmupCosineLR
 
 __all__ = [
-    'CheckSetupHook', 'IdentityProbeHook', 'LayerDecayOptimWrapperConstructor',
+    'CheckSetupHook', 'IdentityProbeHook', 'LambdaRampHook', 'LayerDecayOptimWrapperConstructor',
     'MixedPrecisionOptimWrapper', 'NonFiniteLossHook', 'ProgressBarHook', 'ThresholdHook',
     'TotalBatchSampler', 'WarmupCosineLR'
 ]

@@ -1,6 +1,7 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Write a raw release in the layout of a licensed data set, with rendered faces.
+"""Write rendered faces: a table of them, or a raw release in the layout of a licensed data set.
 
+    python tools/dataset_converters/synthfacs.py table data/synthfacs --subjects 24 --shortcut 1
     python tools/dataset_converters/synthfacs.py bp4d data/synth_bp4d --subjects 6 --frames 60
     python tools/dataset_converters/synthfacs.py disfa data/synth_disfa --labels LABELS.csv.gz
 
@@ -16,6 +17,7 @@ for _name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
     os.environ.setdefault(_name, '1')  # one process a core
 
 from fmae_iat_plugin.datasets import synthfacs_releases as releases  # noqa: E402
+from fmae_iat_plugin.datasets import write_synthfacs  # noqa: E402
 from fmae_iat_plugin.datasets.synthfacs_releases import (  # noqa: E402
     acting,
     affectnet,
@@ -25,7 +27,7 @@ from fmae_iat_plugin.datasets.synthfacs_releases import (  # noqa: E402
 )
 from fmae_iat_plugin.parallel import add_parallel_arguments, parallel_arguments  # noqa: E402
 
-WRITERS = dict(bp4d=releases.write_bp4d, bp4dplus=releases.write_bp4dplus,
+WRITERS = dict(table=write_synthfacs, bp4d=releases.write_bp4d, bp4dplus=releases.write_bp4dplus,
                disfa=releases.write_disfa, rafdb=releases.write_rafdb,
                affectnet=releases.write_affectnet, face9m=releases.write_face9m)
 
@@ -46,6 +48,13 @@ def parse_args(argv=None) -> argparse.Namespace:
         sub.add_argument('--size', type=int, help='side of the pictures, 224 by default')
         sub.add_argument('--seed', type=int, help='0 by default')
         add_parallel_arguments(sub, workers=0)
+        if name == 'table':
+            sub.add_argument('--shortcut', type=float, help='0 (default) to 1: how far a training '
+                             'subject tells which AUs to expect')
+            sub.add_argument('--folds', type=int, help='3 by default')
+            sub.add_argument('--fold', type=int, help='whose subjects are test subjects, without '
+                             'the shortcut; 1 by default')
+            sub.add_argument('--aus', type=int, nargs='+', help='that occur; default: all')
         if name in ('bp4d', 'bp4dplus', 'disfa'):
             sub.add_argument('--labels', nargs='+', metavar='TABLE',
                              help='real label sequences: CSV with image path and AU columns '

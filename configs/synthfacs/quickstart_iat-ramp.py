@@ -1,0 +1,4 @@
+"""FMAE-IAT on rendered faces, lambda rising over the training instead of constant."""
+_base_ = ['./quickstart_iat.py']
+
+custom_hooks = _base_.custom_hooks + [dict(type='LambdaRampHook')]

@@ -1,0 +1,90 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""Features of a run's last epoch, of frames of all people: for identity probes and pictures."""
+
+import io
+from pathlib import Path
+from typing import NamedTuple, Tuple
+
+import numpy as np
+from mmengine.config import Config
+from mmpretrain.registry import DATASETS
+from torch import nn
+from torch.utils.data import Subset
+
+from fmae_iat_plugin.evaluation import extract_features
+from fmae_iat_plugin.files import write_whole
+
+FEATURE_FRAMES = 200  # of each person: the paper's probe draws 100, by sequence it needs more
+
+
+class RunFeatures(NamedTuple):
+    """What :func:`write_features` kept, N frames.
+
+    Attributes:
+        features (np.ndarray): ``[N, D]`` float32, what both heads see.
+        subjects (np.ndarray): ``[N]`` index in ``names``.
+        paths (np.ndarray): ``[N]`` image paths.
+        sequences (np.ndarray): ``[N]`` sequence of each frame within its subject, '' = unknown.
+        names (tuple[str]): Names of all subjects of the data set.
+    """
+
+    features: np.ndarray
+    subjects: np.ndarray
+    paths: np.ndarray
+    sequences: np.ndarray
+    names: Tuple[str, ...]
+
+
+def draw_frames(subjects: np.ndarray, frames: int) -> np.ndarray:
+    """At most ``frames`` frames of each subject, at random: a draw of the data alone, the same in
+    every run. Frames without a subject (-1) are not drawn.
+
+    Returns:
+        Frame numbers, ascending.
+    """
+    chosen = []
+    for subject in np.unique(subjects[subjects >= 0]):
+        rng = np.random.default_rng([0, int(subject)])
+        chosen.append(rng.permutation(np.flatnonzero(subjects == subject))[:frames])
+    return np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, int)
+
+
+def write_features(path: Path, model: nn.Module, cfg: Config,
+                   frames: int = FEATURE_FRAMES) -> None:
+    """Extract and write them, those of training and test people alike.
+
+    Args:
+        path: ``.npz``, complete or absent.
+        model: Trained.
+        cfg: Of the run; the frames are those of its test data set with ``split='all'``.
+        frames: Of each person, at most.
+
+    Raises:
+        ValueError: If no frame has a subject.
+    """
+    data = DATASETS.build({**cfg.test_dataloader.dataset, 'split': 'all'})
+    infos = [data.get_data_info(k) for k in range(len(data))]
+    rows = draw_frames(np.array([info.get('subject', -1) for info in infos]), frames)
+    if not len(rows):
+        raise ValueError('no frame of the test data set has a subject, so there are no features to '
+                         'keep. Remedy: name subjects in the table, or --feature-frames 0.')
+    found = extract_features(model, Subset(data, rows.tolist()),
+                             num_workers=cfg.test_dataloader.get('num_workers', 0))
+    stream = io.BytesIO()
+    np.savez(stream, **found._asdict(), names=np.array(data.metainfo['subjects']),
+             sequences=np.array([str(infos[k].get('sequence', '')) for k in rows]))
+    write_whole(path, stream.getvalue())
+
+
+def read_features(path: Path) -> RunFeatures:
+    """Read what :func:`write_features` wrote.
+
+    Raises:
+        FileNotFoundError: If it does not exist.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'{path} does not exist. Remedy: tools/cross_validate.py without '
+                                '--feature-frames 0.')
+    with np.load(path, allow_pickle=False) as data:
+        return RunFeatures(data['features'], data['subjects'], data['paths'], data['sequences'],
+                           tuple(map(str, data['names'])))
