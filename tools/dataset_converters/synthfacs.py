@@ -12,10 +12,12 @@ started again. `synthfacs.py FORMAT --help` shows the options of a format.
 
 import argparse
 import os
+import sys
 
 for _name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
     os.environ.setdefault(_name, '1')  # one process a core
 
+from fmae_iat_plugin.apis.errors import say_error  # noqa: E402
 from fmae_iat_plugin.datasets import synthfacs_releases as releases  # noqa: E402
 from fmae_iat_plugin.datasets import write_synthfacs  # noqa: E402
 from fmae_iat_plugin.datasets.synthfacs_releases import (  # noqa: E402
@@ -25,7 +27,11 @@ from fmae_iat_plugin.datasets.synthfacs_releases import (  # noqa: E402
     bp4dplus,
     files,
 )
-from fmae_iat_plugin.parallel import add_parallel_arguments, parallel_arguments  # noqa: E402
+from fmae_iat_plugin.parallel import (  # noqa: E402
+    ParallelError,
+    add_parallel_arguments,
+    parallel_arguments,
+)
 
 WRITERS = dict(table=write_synthfacs, bp4d=releases.write_bp4d, bp4dplus=releases.write_bp4dplus,
                disfa=releases.write_disfa, rafdb=releases.write_rafdb,
@@ -79,12 +85,16 @@ def parse_args(argv=None) -> argparse.Namespace:
     return args
 
 
-def main(argv=None) -> None:
-    """Write the release that the command line asks for."""
+def main(argv=None) -> int:
+    """Write what the command line asks for; the exit code: 0, 2 (an error)."""
     options = vars(parse_args(argv))
-    truth = WRITERS[options.pop('format')](**options)
+    try:
+        truth = WRITERS[options.pop('format')](**options)
+    except (ValueError, OSError, ImportError, ParallelError) as error:
+        return say_error(error)
     print(f'complete: {truth}')
+    return 0
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

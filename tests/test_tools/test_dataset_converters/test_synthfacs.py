@@ -5,9 +5,12 @@ import importlib.util
 import inspect
 import json
 
+import cv2
+import numpy as np
 import pytest
 
 from fmae_iat_plugin.datasets import read_annotation
+from fmae_iat_plugin.datasets.synthfacs_population import Population
 from fmae_iat_plugin.datasets.synthfacs_releases import bp4d_family, disfa
 from fmae_iat_plugin.parallel import Workers
 
@@ -68,3 +71,31 @@ def test_a_release_from_the_command_line(tool, tmp_path, capsys):
 def test_wrong_usage(tool, arguments):
     with pytest.raises(SystemExit):
         tool.parse_args(arguments)
+
+
+def test_a_table_is_that_of_its_population(tool, tmp_path, capsys):
+    out = tmp_path / 'faces'
+    command = (f'table {out} --subjects 5 --frames 4 --size 24 --seed 7 --shortcut 0.5 --folds 2 '
+               '--fold 2 --aus 12 1 --workers 1').split()
+    people = Population(subjects=5, frames=4, seed=7, shortcut=.5, folds=2, fold=2, aus=(12, 1))
+    assert tool.main(command) == 0
+    assert capsys.readouterr().out == f'complete: {out / "annotations.csv"}\n'
+    found, wanted = read_annotation(out / 'annotations.csv'), people.table()
+    assert found.aus == (12, 1) and len(found.labels) == 20
+    np.testing.assert_array_equal(found.labels, wanted.labels)
+    for column in ('image', 'subject', 'sequence', 'frame'):
+        assert found.frame[column].astype(str).tolist() == wanted.frame[column].tolist()
+    for subject, frame in ((0, 3), (4, 1)):
+        pixels = cv2.imread(str(out / people.path(subject, frame)))
+        np.testing.assert_array_equal(pixels[..., ::-1], people.image(subject, frame, 24))
+    written = {path: path.stat().st_mtime_ns for path in out.rglob('*')}
+    assert tool.main(command) == 0  # complete: nothing is rendered again
+    assert {path: path.stat().st_mtime_ns for path in out.rglob('*')} == written
+    assert tool.main([*command, '--seed', '8']) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith(f'error: {out} holds other faces') and 'Remedy' in error
+
+
+def test_a_table_by_default_is_that_of_the_default_population(tool):
+    assert vars(tool.parse_args(['table', 'OUT'])) == dict(
+        format='table', out='OUT', workers=Workers(0))
