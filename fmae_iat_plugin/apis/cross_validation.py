@@ -19,12 +19,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 from mmengine.config import Config, DictAction
 from mmengine.dist import is_main_process
 from mmengine.model import is_model_wrapper
-from mmengine.runner import Runner
+from mmengine.runner import Runner, load_checkpoint
 
 import fmae_iat_plugin  # noqa: F401  registers
 from fmae_iat_plugin.engine.launch import init_cpu_process_group
@@ -32,118 +32,9 @@ from fmae_iat_plugin.files import write_whole
 from fmae_iat_plugin.parallel import counting_bar, watch_parent
 
 from .errors import say_error
-from .run_features import FEATURE_FRAMES, write_features
+from .run_features import FEATURE_FRAMES, choose_frames, write_features
+from .run_plan import NOTE, Run, plan_runs, run_config
 from .versions import versions
-
-LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
-
-
-class Run(NamedTuple):
-    """One fold with one seed.
-
-    Attributes:
-        experiment (str): The config's name without the fold.
-        config (str): Path.
-        fold (int), seed (int): Both are set in the config.
-        work_dir (str): Its folder.
-        options (dict): Config options by dotted name; ``{fold}`` and ``{seed}`` within a string
-            are filled in.
-    """
-
-    experiment: str
-    config: str
-    fold: int
-    seed: int
-    work_dir: str
-    options: Dict[str, Any] = {}
-
-    @property
-    def predictions(self) -> Path:
-        """The file that says that the run is finished."""
-        return Path(self.work_dir, 'predictions.npz')
-
-    @property
-    def features(self) -> Path:
-        """Features of frames of all people, see :mod:`.run_features`."""
-        return Path(self.work_dir, 'features.npz')
-
-
-def plan_runs(configs: Sequence[str], seeds: Sequence[int], out: str,
-              folds: Optional[Sequence[int]] = None,
-              options: Optional[Dict[str, Any]] = None,
-              variants: Optional[Dict[str, Dict[str, Any]]] = None) -> List[Run]:
-    """All runs, in ``OUT/EXPERIMENT/foldF_seedS``.
-
-    Args:
-        configs: ``NAME_fold2.py`` is fold 2 of the experiment NAME. Another name stands for
-            ``folds``, or for all folds of its data set, whose config then must say how many.
-        seeds: Of the training.
-        out: Folder of all runs.
-        folds: Only these.
-        options: See :class:`Run`.
-        variants: Name -> further options. With them each config makes an experiment
-            ``NAME-VARIANT`` for each, and none of its own.
-
-    Raises:
-        FileNotFoundError: If a config does not exist.
-        ValueError: If the folds cannot be told, or a fold is named twice or does not exist.
-    """
-    found: Dict[tuple, str] = {}
-    for config in configs:
-        if not Path(config).is_file():
-            raise FileNotFoundError(f'config {config} does not exist.')
-        name = Path(config).stem
-        match = re.fullmatch(r'(.+)_fold(\d+)(.*)', name)
-        if match:
-            name, numbers = match[1] + match[3], [int(match[2])]
-        else:
-            numbers = folds or range(1, _folds(config) + 1)
-        for fold in numbers:
-            if folds is not None and fold not in folds:
-                continue
-            if (name, fold) in found:
-                raise ValueError(f'both {found[name, fold]} and {config} are fold {fold} of '
-                                 f'{name}.')
-            found[name, fold] = config
-    if not found:
-        raise ValueError(f'the configs have none of the folds {list(folds or ())}.')
-    names = list(dict.fromkeys(name for name, _ in found))
-    return [Run(name + suffix, found[name, fold], fold, seed,
-                str(Path(out, name + suffix, f'fold{fold}_seed{seed}')),
-                {**(options or {}), **more})
-            for seed in seeds for name in names
-            for suffix, more in ({f'-{key}': value for key, value in variants.items()}
-                                 if variants else {'': {}}).items()
-            for fold in sorted(fold for other, fold in found if other == name)]
-
-
-def _folds(config: str) -> int:
-    """How many folds the config's test data set has."""
-    data = Config.fromfile(config).test_dataloader.dataset
-    if not data.get('folds'):
-        raise ValueError(f'{config}: neither its name (..._fold1.py) nor its test data set '
-                         '(folds=3) says which folds there are. Remedy: --folds 1 2 3.')
-    return data.folds
-
-
-def run_config(run: Run) -> Config:
-    """The config of a run: its fold in all data sets, its seed, its folder, its options."""
-    cfg = Config.fromfile(run.config)
-    for loader in LOADERS:
-        _set_fold(cfg[loader].dataset, run.fold)
-    cfg.randomness.seed = run.seed
-    values = {key: value.format(fold=run.fold, seed=run.seed) if isinstance(value, str) else value
-              for key, value in run.options.items()}
-    cfg.merge_from_dict(values)
-    cfg.work_dir = run.work_dir
-    return cfg
-
-
-def _set_fold(dataset: dict, fold: int) -> None:
-    parts = [dataset, *dataset.get('datasets', ()), dataset.get('dataset')]
-    for part in parts:
-        if part is not None and 'fold' in part:
-            part['fold'] = fold
 
 
 def train_and_test(run: Run, launcher: str = 'none', resume: bool = False,
@@ -153,29 +44,32 @@ def train_and_test(run: Run, launcher: str = 'none', resume: bool = False,
     Args:
         run: Which.
         launcher: Of MMEngine.
-        feature_frames: See :func:`~.run_features.write_features`; 0 = no features.
+        feature_frames: See :func:`~.run_features.choose_frames`; 0 = no features.
         resume: Go on from the last checkpoint of a run that was stopped. MMEngine does not restore
             the state of the random numbers, so its numbers then depend on where it was stopped;
             without, the run begins anew and they do not.
 
     Raises:
-        ValueError: If its folder was begun with another config.
+        ValueError: If its folder was begun with another config, or there are no features to keep.
     """
     if run.predictions.is_file():
         return
     cfg = run_config(run)
-    cfg.launcher, cfg.resume = launcher, resume
     _claim(run, cfg)
+    cfg.launcher, cfg.resume = launcher, resume
     runner = Runner.from_cfg(cfg)
     if not resume and is_main_process():
         _forget(run, keep=runner.timestamp)
+    keeps = feature_frames and is_main_process()
+    frames = choose_frames(cfg, feature_frames) if keeps else None  # says errors before training
     runner.train()
-    if feature_frames and is_main_process():
+    last = Path(run.work_dir, 'last_checkpoint').read_text().strip()
+    if keeps:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        write_features(run.features, model, cfg, feature_frames)
+        load_checkpoint(model, last, map_location='cpu')  # what is tested, also with averaging
+        write_features(run.features, model, frames)
     cfg = run_config(run)
-    cfg.launcher = launcher
-    cfg.load_from = Path(run.work_dir, 'last_checkpoint').read_text().strip()
+    cfg.launcher, cfg.load_from = launcher, last
     cfg.test_evaluator.out_file = str(run.predictions)
     Runner.from_cfg(cfg).test()
 
@@ -183,24 +77,23 @@ def train_and_test(run: Run, launcher: str = 'none', resume: bool = False,
 def _forget(run: Run, keep: str) -> None:
     """Remove what a stopped run left, but for the log of its processes."""
     for path in Path(run.work_dir).iterdir():
-        if path.suffix == '.pth' or path.name == 'last_checkpoint':
+        if path.suffix == '.pth' or path.name in ('last_checkpoint', run.features.name):
             path.unlink()
         elif path.is_dir() and (path / 'vis_data').is_dir() and path.name != keep:
             shutil.rmtree(path)
 
 
 def _claim(run: Run, cfg: Config) -> None:
-    """The run's folder belongs to one config, or a resumed run would be of two."""
+    """The run's folder belongs to one config, or a resumed run would be of two. The versions noted
+    are those of the last process."""
     digest = hashlib.sha256(cfg.pretty_text.encode()).hexdigest()[:16]
-    path = Path(run.work_dir, 'run.json')
+    path = Path(run.work_dir, NOTE)
     if path.is_file():
-        before = json.loads(path.read_text())
-        if before['digest'] != digest:
+        if run.note()['digest'] != digest:
             raise ValueError(f'{run.work_dir} was begun with another config or other options. '
                              'Remedy: another --out, or remove this folder.')
-    else:
-        write_whole(path, json.dumps({**run._asdict(), 'digest': digest, 'versions': versions()},
-                                     indent=1).encode())
+    write_whole(path, json.dumps({**run._asdict(), 'digest': digest, 'versions': versions()},
+                                 indent=1).encode())
 
 
 def cross_validate(runs: Sequence[Run], workers: int = 1, gpus: Sequence[str] = (),
@@ -211,7 +104,7 @@ def cross_validate(runs: Sequence[Run], workers: int = 1, gpus: Sequence[str] = 
     Args:
         runs: See :func:`plan_runs`.
         workers: Runs at a time; each in a process of its own, whose output goes to
-            ``stdout.log`` in the run's folder.
+            ``stdout.log`` in the run's folder, and its time, when it succeeded, to ``cost.json``.
         gpus: Their numbers, dealt out ``processes`` a run; () = no GPU is chosen.
         processes: Of each run (DDP by torchrun).
         resume, feature_frames: See :func:`train_and_test`.
@@ -359,18 +252,24 @@ def _variants(given: Sequence[Sequence[str]]) -> Dict[str, Dict[str, Any]]:
     """``[['lambda1', 'model.adversary.neck.scale=1'], ...]`` as ``plan_runs`` takes it.
 
     Raises:
-        ValueError: If a name occurs twice, or an option is none.
+        ValueError: If a name occurs twice or is none, or an option is none.
     """
     parser = argparse.ArgumentParser()
     parser.add_argument('--options', nargs='+', action=DictAction, default={})
     variants: Dict[str, Dict[str, Any]] = {}
     for name, *options in given:
-        if name in variants or '=' in name:
-            raise ValueError(f'--variant {name}: its name must come first and be its own.')
-        wrong = [option for option in options if '=' not in option]
-        if wrong:
-            raise ValueError(f'--variant {name}: {wrong[0]!r} is not KEY=VALUE.')
-        variants[name] = parser.parse_args(['--options', *options]).options if options else {}
+        if name in variants or not re.fullmatch(r'[\w.+-]+', name):
+            raise ValueError(f'--variant {name}: its name must come first, be its own, and consist '
+                             'of letters, digits and . + - _')
+        wrong = [option for option in options if not re.match('[^=]+=', option)]
+        if wrong or not options:
+            raise ValueError(f'--variant {name}: {wrong[0]!r} is not KEY=VALUE.' if wrong else
+                             f'--variant {name} changes nothing. Remedy: KEY=VALUE after its name; '
+                             'without --variant the config itself is the experiment.')
+        try:
+            variants[name] = parser.parse_args(['--options', *options]).options
+        except AssertionError as error:  # mmengine's, of brackets
+            raise ValueError(f'--variant {name}: {error}') from error
     return variants
 
 
@@ -382,6 +281,9 @@ def main(arguments: Optional[List[str]] = None) -> int:
     add_arguments(parser)
     args = parser.parse_args(arguments)
     try:
+        if args.feature_frames < 0:
+            raise ValueError(f'--feature-frames is {args.feature_frames}. Remedy: 0 for none, or '
+                             'more.')
         runs = plan_runs(args.config, args.seeds, args.out, args.folds, args.cfg_options,
                          _variants(args.variant))
         if args.launcher == 'slurm':

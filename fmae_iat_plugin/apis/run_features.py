@@ -3,7 +3,7 @@
 
 import io
 from pathlib import Path
-from typing import NamedTuple, Tuple
+from typing import List, NamedTuple, Tuple
 
 import numpy as np
 from mmengine.config import Config
@@ -49,13 +49,19 @@ def draw_frames(subjects: np.ndarray, frames: int) -> np.ndarray:
     return np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, int)
 
 
-def write_features(path: Path, model: nn.Module, cfg: Config,
-                   frames: int = FEATURE_FRAMES) -> None:
-    """Extract and write them, those of training and test people alike.
+class ChosenFrames(NamedTuple):
+    """What :func:`choose_frames` chose; names and sequences as in :class:`RunFeatures`."""
+
+    data: Subset
+    sequences: List[str]
+    names: Tuple[str, ...]
+    num_workers: int
+
+
+def choose_frames(cfg: Config, frames: int = FEATURE_FRAMES) -> ChosenFrames:
+    """Those of training and test people alike.
 
     Args:
-        path: ``.npz``, complete or absent.
-        model: Trained.
         cfg: Of the run; the frames are those of its test data set with ``split='all'``.
         frames: Of each person, at most.
 
@@ -63,16 +69,28 @@ def write_features(path: Path, model: nn.Module, cfg: Config,
         ValueError: If no frame has a subject.
     """
     data = DATASETS.build({**cfg.test_dataloader.dataset, 'split': 'all'})
-    infos = [data.get_data_info(k) for k in range(len(data))]
-    rows = draw_frames(np.array([info.get('subject', -1) for info in infos]), frames)
+    notes = [(info.get('subject', -1), str(info.get('sequence', '')))
+             for info in map(data.get_data_info, range(len(data)))]
+    rows = draw_frames(np.array([subject for subject, _ in notes]), frames)
     if not len(rows):
         raise ValueError('no frame of the test data set has a subject, so there are no features to '
                          'keep. Remedy: name subjects in the table, or --feature-frames 0.')
-    found = extract_features(model, Subset(data, rows.tolist()),
-                             num_workers=cfg.test_dataloader.get('num_workers', 0))
+    return ChosenFrames(Subset(data, rows.tolist()), [notes[row][1] for row in rows],
+                        tuple(data.metainfo['subjects']), cfg.test_dataloader.get('num_workers', 0))
+
+
+def write_features(path: Path, model: nn.Module, chosen: ChosenFrames) -> None:
+    """Extract and write them.
+
+    Args:
+        path: ``.npz``, complete or absent.
+        model: Trained.
+        chosen: The frames.
+    """
+    found = extract_features(model, chosen.data, num_workers=chosen.num_workers)
     stream = io.BytesIO()
-    np.savez(stream, **found._asdict(), names=np.array(data.metainfo['subjects']),
-             sequences=np.array([str(infos[k].get('sequence', '')) for k in rows]))
+    np.savez(stream, **found._asdict(), names=np.array(chosen.names),
+             sequences=np.array(chosen.sequences))
     write_whole(path, stream.getvalue())
 
 

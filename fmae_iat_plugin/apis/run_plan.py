@@ -1,0 +1,142 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""Which runs a cross-validation consists of, and the config of each."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+
+from mmengine.config import Config
+
+NOTE = 'run.json'
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
+
+class Run(NamedTuple):
+    """One fold with one seed.
+
+    Attributes:
+        experiment (str): The config's name without the fold.
+        config (str): Path.
+        fold (int), seed (int): Both are set in the config.
+        work_dir (str): Its folder.
+        options (dict): Config options by dotted name; ``{fold}`` and ``{seed}`` within a string
+            are filled in.
+    """
+
+    experiment: str
+    config: str
+    fold: int
+    seed: int
+    work_dir: str
+    options: Dict[str, Any] = {}
+
+    @property
+    def predictions(self) -> Path:
+        """The file that says that the run is finished."""
+        return Path(self.work_dir, 'predictions.npz')
+
+    @property
+    def features(self) -> Path:
+        """Features of frames of all people, see :mod:`.run_features`."""
+        return Path(self.work_dir, 'features.npz')
+
+    def note(self) -> dict:
+        """What it noted when it began: its fields, ``digest`` of its config, ``versions``."""
+        return json.loads(Path(self.work_dir, NOTE).read_text(encoding='utf-8'))
+
+
+def plan_runs(configs: Sequence[str], seeds: Sequence[int], out: str,
+              folds: Optional[Sequence[int]] = None,
+              options: Optional[Dict[str, Any]] = None,
+              variants: Optional[Dict[str, Dict[str, Any]]] = None) -> List[Run]:
+    """All runs, in ``OUT/EXPERIMENT/foldF_seedS``.
+
+    Args:
+        configs: ``NAME_fold2.py`` is fold 2 of the experiment NAME. Another name stands for all
+            folds of its data set, or for ``folds`` where the config does not say how many.
+        seeds: Of the training.
+        out: Folder of all runs.
+        folds: Only these.
+        options: See :class:`Run`.
+        variants: Name -> further options. With them each config makes an experiment
+            ``NAME-VARIANT`` for each, and none of its own.
+
+    Raises:
+        FileNotFoundError: If a config does not exist.
+        ValueError: If the folds cannot be told, a fold is named twice or does not exist or makes
+            no difference to the config, or two runs have the same folder.
+    """
+    found: Dict[tuple, str] = {}
+    for config in configs:
+        if not Path(config).is_file():
+            raise FileNotFoundError(f'config {config} does not exist.')
+        name = Path(config).stem
+        match = re.fullmatch(r'(.+)_fold(\d+)(.*)', name)
+        if match:
+            name, numbers = match[1] + match[3], [int(match[2])]
+        else:
+            numbers = _folds(config, folds, options or {})
+        for fold in numbers:
+            if folds is not None and fold not in folds:
+                continue
+            if (name, fold) in found:
+                raise ValueError(f'both {found[name, fold]} and {config} are fold {fold} of '
+                                 f'{name}.')
+            found[name, fold] = config
+    missing = sorted(set(folds or ()) - {fold for _, fold in found})
+    if missing or not found:
+        raise ValueError(f'the configs do not have the folds {missing}.')
+    names = list(dict.fromkeys(name for name, _ in found))
+    runs = [Run(name + suffix, found[name, fold], fold, seed,
+                str(Path(out, name + suffix, f'fold{fold}_seed{seed}')),
+                {**(options or {}), **more})
+            for seed in seeds for name in names
+            for suffix, more in ({f'-{key}': value for key, value in variants.items()}
+                                 if variants else {'': {}}).items()
+            for fold in sorted(fold for other, fold in found if other == name)]
+    folders = [run.work_dir for run in runs]
+    twice = next((folder for folder in folders if folders.count(folder) > 1), None)
+    if twice is not None:
+        raise ValueError(f'two runs would share the folder {twice}. Remedy: each seed once, and '
+                         'names of configs and variants that differ.')
+    return runs
+
+
+def _folds(config: str, wanted: Optional[Sequence[int]], options: Dict[str, Any]) -> Sequence[int]:
+    """Those of a config whose name does not say its fold: what its data set has, or ``wanted``."""
+    data = Config.fromfile(config).test_dataloader.dataset
+    if data.get('folds'):
+        return range(1, data.folds + 1)
+    if not wanted:
+        raise ValueError(f'{config}: neither its name (..._fold1.py) nor its test data set '
+                         '(folds=3) says which folds there are. Remedy: --folds 1 2 3.')
+    if 'fold' not in data and not any('{fold}' in str(value) for value in options.values()):
+        raise ValueError(f'{config}: its data set has no `fold` and no option has {{fold}}, so all '
+                         'folds would be the same. Remedy: set `fold` in its data sets, or '
+                         '--cfg-options KEY=...{fold}...')
+    return wanted
+
+
+def run_config(run: Run) -> Config:
+    """The config of a run: its fold in all data sets, its seed, its folder, its options.
+
+    How the run is started is no part of it, so that it may go on by another launcher or resumed.
+    """
+    cfg = Config.fromfile(run.config)
+    for loader in LOADERS:
+        _set_fold(cfg[loader].dataset, run.fold)
+    cfg.randomness.seed = run.seed
+    values = {key: value.format(fold=run.fold, seed=run.seed) if isinstance(value, str) else value
+              for key, value in run.options.items()}
+    cfg.merge_from_dict(values)
+    cfg.work_dir = run.work_dir
+    cfg.launcher, cfg.resume = 'none', False
+    return cfg
+
+
+def _set_fold(dataset: dict, fold: int) -> None:
+    parts = [dataset, *dataset.get('datasets', ()), dataset.get('dataset')]
+    for part in parts:
+        if part is not None and 'fold' in part:
+            part['fold'] = fold
