@@ -108,12 +108,13 @@ def predict_part(job: Job, part: Part, advance=None) -> None:
     part.path.parent.mkdir(parents=True, exist_ok=True)
     partial_file = partial_path(part.path)
     with open(partial_file, 'w') as file, ExitStack() as stack:
-        on_frame = None
+        on_frame = pictures = None
         if job.pictures is not None:
             from .pictures import PictureWriter  # needs the extra `analysis`
             names = {item.unit.name: name for item, name in zip(part.items, part.names)}
-            on_frame = stack.enter_context(PictureWriter(
-                job.pictures, infer.aus, infer.thresholds, names.__getitem__)).write
+            pictures = stack.enter_context(PictureWriter(
+                job.pictures, infer.aus, infer.thresholds, names.__getitem__))
+            on_frame = pictures.write
 
         def say(**line):
             file.write(json.dumps(line) + '\n')
@@ -131,11 +132,14 @@ def predict_part(job: Job, part: Part, advance=None) -> None:
                 raise
         for problem in infer.problems:
             say(problem=problem)
+        if pictures is not None:
+            say(pictures=[path.name for path in pictures.close()])
     os.replace(partial_file, part.path)
 
 
-def read_part(part: Part, problems: List[Skip]) -> Iterator[FacePrediction]:
-    """The rows of a finished part; its problems are added to ``problems``."""
+def read_part(part: Part, problems: List[Skip], pictures: List[str]) -> Iterator[FacePrediction]:
+    """The rows of a finished part; its problems are added to ``problems``, the names of its
+    pictures and videos to ``pictures``."""
     with open(part.path) as file:
         for line in map(json.loads, file):
             if 'row' in line:
@@ -144,6 +148,8 @@ def read_part(part: Part, problems: List[Skip]) -> Iterator[FacePrediction]:
                                       if isinstance(value, list)})
             elif 'problem' in line:
                 problems.append(Skip(*line['problem']))
+            else:
+                pictures += line.get('pictures', ())
 
 
 def predict_parts(job: Job, parts: Sequence[Part], workers: Workers) -> Sequence[int]:

@@ -90,10 +90,12 @@ def predict(args: argparse.Namespace) -> int:
     parts = split(items, job, out / '.parts')
     aus = predict_parts(job, parts, parallel_arguments(args))
     rows = faces = frames = 0
+    pictures: List[str] = []
     with ExitStack() as stack:
         writers = [stack.enter_context(writer) for writer in build_writers(formats, out, aus)]
         last = None
-        for row in chain.from_iterable(read_part(part, problems) for part in parts):
+        for row in chain.from_iterable(read_part(part, problems, pictures)
+                                       for part in parts):
             for writer in writers:
                 writer.write(row)
             rows, faces = rows + 1, faces + row.success
@@ -103,7 +105,8 @@ def predict(args: argparse.Namespace) -> int:
     forget(out / '.parts')
     sys.stdout.write(f'{frames} frames, {faces} faces, {rows - faces} frames without a face; '
                      f'{len(problems)} inputs not or not wholly readable ({skipped}); '
-                     f'{sum(len(writer.paths) for writer in writers)} files in {out}\n')
+                     f'{sum(len(writer.paths) for writer in writers)} files of predictions'
+                     f'{f", {len(pictures)} pictures and videos" if args.vis else ""} in {out}\n')
     return 1 if problems else 0
 
 

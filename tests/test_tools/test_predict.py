@@ -33,7 +33,9 @@ def test_files_and_exit_codes(files, tmp_path, capsys):
     options = ['--model', config, '--weights', weights, '--out-dir', str(tmp_path / 'out'),
                '--format', 'openface,json', '--detector', 'none', '--device', 'cpu']
     assert main([str(folder), *options]) == 0
-    assert '2 frames, 2 faces, 0 frames without a face' in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert '2 frames, 2 faces, 0 frames without a face' in said
+    assert said.endswith(f"skipped.csv); 3 files of predictions in {tmp_path / 'out'}\n")
     assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
         'a.csv', 'b.csv', 'predictions.jsonl', 'skipped.csv']
     lines = (tmp_path / 'out' / 'predictions.jsonl').read_text().splitlines()
@@ -112,7 +114,7 @@ def test_bad_inputs_are_named_and_the_batch_goes_on(files, tmp_path, capfd):
 
 
 @pytest.mark.parametrize('workers', ['1', '2'])
-def test_vis_gives_a_picture_of_each_input(files, tmp_path, workers):
+def test_vis_gives_a_picture_of_each_input(files, tmp_path, workers, capsys):
     av = pytest.importorskip('av')
     config, weights, folder = files
     (folder / 'more').mkdir()
@@ -127,6 +129,8 @@ def test_vis_gives_a_picture_of_each_input(files, tmp_path, workers):
     names = {path.name for path in out.iterdir()}
     assert names == {'a.csv', 'b.csv', 'a.avi.csv', 'skipped.csv', 'a_annotated.jpg',
                      'b_annotated.jpg', 'a.avi_annotated.mp4', 'a.avi_timeline.png'}
+    assert capsys.readouterr().out.endswith(
+        f'skipped.csv); 3 files of predictions, 4 pictures and videos in {out}\n')
     with av.open(str(out / 'a.avi_annotated.mp4')) as container:
         times = [float(frame.time) for frame in container.decode(video=0)]
     np.testing.assert_allclose(times, [0, .1, .2], atol=1e-4)
