@@ -6,6 +6,7 @@ import sys
 
 from fmae_iat_plugin.apis.errors import say_error
 from fmae_iat_plugin.apis.export import export_onnx
+from fmae_iat_plugin.apis.quantization import METHODS
 
 
 def main(arguments=None) -> int:
@@ -20,14 +21,17 @@ def main(arguments=None) -> int:
                         'images')
     parser.add_argument('--calibration-faces', type=int, default=128, metavar='N',
                         help='int8: how many of them, evenly spaced (default: 128)')
+    parser.add_argument('--calibration-method', choices=METHODS, default='minmax', help='int8: '
+                        'ranges are the extremes (minmax, default), lose the least information '
+                        '(entropy), or leave out the outermost 0.001 %% (percentile)')
     parser.add_argument('--no-f1', action='store_true', help='int8: do not measure the change of '
                         "F1 on the config's test data")
     args = parser.parse_args(arguments)
-    if not args.int8 and (args.calibration or args.no_f1):
-        parser.error('--calibration and --no-f1 go with --int8')
+    if not args.int8 and (args.calibration or args.no_f1 or args.calibration_method != 'minmax'):
+        parser.error('--calibration, --calibration-method and --no-f1 go with --int8')
     try:
         done = export_onnx(args.config, args.checkpoint, args.out, args.int8, args.calibration,
-                           args.calibration_faces, not args.no_f1)
+                           args.calibration_faces, not args.no_f1, args.calibration_method)
     except (ValueError, OSError, ImportError) as error:
         return say_error(error)
     print(f'{args.out}: largest difference from PyTorch {done.difference:.1e}'

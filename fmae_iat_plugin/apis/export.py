@@ -66,7 +66,7 @@ class Graph(nn.Module):
 
 def export_onnx(config: Union[str, Path, Config], weights: str, out: Union[str, Path],
                 int8: bool = False, calibration: Union[str, Path, None] = None, faces: int = 128,
-                f1: bool = True) -> Exported:
+                f1: bool = True, method: str = 'minmax') -> Exported:
     """Write a model.
 
     Args:
@@ -78,6 +78,7 @@ def export_onnx(config: Union[str, Path, Config], weights: str, out: Union[str, 
             training images of the config, by its test pipeline.
         faces: int8: How many of these are used, evenly spaced.
         f1: int8: Measure the change of F1 on the config's test data.
+        method: int8: How the calibration finds ranges; see :data:`~.quantization.METHODS`.
 
     Raises:
         FileNotFoundError: If there is no config, checkpoint, calibration face or data set.
@@ -107,7 +108,7 @@ def export_onnx(config: Union[str, Path, Config], weights: str, out: Union[str, 
                              'written. Remedy: other versions of torch and onnxruntime.')
         if int8:
             small.parent.mkdir()
-            quantize(exact, small, images)
+            quantize(exact, small, images, method)
             result = result._replace(calibration=len(images))
             if f1:
                 both, frames = measure_f1(cfg, [backend, OnnxBackend(small, 'cpu')])

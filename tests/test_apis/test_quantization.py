@@ -50,3 +50,28 @@ def test_it_is_close_and_says_what_it_is(exported, small):
     assert 0 < np.abs(one - other).max() < .05 < np.ptp(one, axis=0).max()
     assert int8.metadata == {**exact.metadata, 'quantised': 'int8, 8 faces'}
     assert small.stat().st_size < .4 * exported[3].stat().st_size
+
+
+@pytest.mark.parametrize('method', ['minmax', 'entropy', 'percentile'])
+def test_every_calibration_is_close_to_pytorch(exported, tmp_path, method, capsys):
+    import torch
+
+    from fmae_iat_plugin.apis.quantization import quantize
+    quantize(exported[3], tmp_path / 'x.onnx', faces(8), method)
+    assert capsys.readouterr().out == ''
+    int8, images = OnnxBackend(tmp_path / 'x.onnx'), torch.from_numpy(faces(16, seed=1))
+    model = exported[2]
+    with torch.no_grad():
+        normal = model.data_preprocessor(dict(inputs=images))['inputs']
+        exact = torch.sigmoid(model.head(model.extract_feat(normal))).numpy()
+    found = int8([dict(inputs=image) for image in images])
+    assert 0 < np.abs(found - exact).max() < .05 < np.ptp(exact, axis=0).max()
+    assert int8.metadata['quantised'] == 'int8, 8 faces' + (
+        '' if method == 'minmax' else f', {method}')
+
+
+def test_an_unknown_calibration(exported, tmp_path):
+    from fmae_iat_plugin.apis.quantization import quantize
+    with pytest.raises(ValueError, match="'mean' is none of minmax, entropy, percentile"):
+        quantize(exported[3], tmp_path / 'x.onnx', faces(8), 'mean')
+    assert list(tmp_path.iterdir()) == []

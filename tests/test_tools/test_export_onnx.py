@@ -24,8 +24,11 @@ def test_numbers_are_printed(tool, monkeypatch, capsys):
     monkeypatch.setitem(tool['main'].__globals__, 'export_onnx', export_onnx)
     assert tool['main']('c.py w.pth x.onnx --int8 --calibration faces '
                         '--calibration-faces 64'.split()) == 0
-    assert calls == [('c.py', 'w.pth', 'x.onnx', True, 'faces', 64, True)]
-    assert capsys.readouterr().out.splitlines() == [
+    assert tool['main']('c.py w.pth x.onnx --int8 --no-f1 --calibration-method '
+                        'entropy'.split()) == 0
+    assert calls == [('c.py', 'w.pth', 'x.onnx', True, 'faces', 64, True, 'minmax'),
+                     ('c.py', 'w.pth', 'x.onnx', True, None, 128, False, 'entropy')]
+    assert capsys.readouterr().out.splitlines()[:3] == [
         'x.onnx: largest difference from PyTorch 2.4e-06 (before int8)',
         'int8, calibrated with 64 faces',
         'mean F1 on 800 test frames: 56.91 %, int8 55.40 %, change -1.51']
