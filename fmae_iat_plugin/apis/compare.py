@@ -17,12 +17,12 @@ from fmae_iat_plugin.evaluation.comparison import (
     experiment_counts,
     published_rows,
 )
-from fmae_iat_plugin.evaluation.evidence import read_predictions
+from fmae_iat_plugin.evaluation.evidence import Predictions, read_predictions
 from fmae_iat_plugin.files import write_whole
 from fmae_iat_plugin.visualization.tables import FORMATS, difference_table, f1_table
 
-from .cross_validation import Run
 from .errors import say_error
+from .run_plan import Run
 from .run_results import read_runs, summarize
 
 HONEST = 'F1@0.5 of the last epoch, frames of all folds pooled, in percent; mean over seeds'
@@ -86,15 +86,23 @@ def _row(name: str, seeds: list) -> Row:
     return Row(name, tuple(values.mean(axis=0)), spread)
 
 
+def predictions_by_seed(runs: Sequence[Run]) -> List[List[Predictions]]:
+    """Of each seed the predictions of its folds."""
+    seeds = defaultdict(list)
+    for run in sorted(runs, key=lambda run: (run.seed, run.fold)):
+        seeds[run.seed].append(read_predictions(run.predictions))
+    return list(seeds.values())
+
+
 def difference(ours: Sequence[Run], base: Sequence[Run]) -> Tuple[Difference, Tuple[str, ...]]:
     """F1@0.5 of one experiment minus that of another, and the AUs' names.
 
     Raises:
         ValueError: If they have other AUs, or were not tested on the same subjects.
     """
-    found = [[read_predictions(run.predictions) for run in runs] for runs in (ours, base)]
-    classes = found[0][0].classes
-    if any(part.classes != classes for parts in found for part in parts):
+    found = [predictions_by_seed(runs) for runs in (ours, base)]
+    classes = found[0][0][0].classes
+    if any(part.classes != classes for seeds in found for parts in seeds for part in parts):
         raise ValueError('the experiments have different AUs. Remedy: compare those of one set.')
     (a, people), (b, others) = map(experiment_counts, found)
     if people != others:

@@ -17,23 +17,20 @@ import resource
 import sys
 import time
 from pathlib import Path
-from typing import Dict, Optional
+from typing import Dict, List, Optional
 
-import numpy as np
-import torch
 from mmengine.config import Config
-from mmengine.dataset import default_collate
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from mmpretrain.registry import DATASETS
 
 import fmae_iat_plugin
 from fmae_iat_plugin.datasets import read_population, write_synthfacs
 from fmae_iat_plugin.engine import ProgressBarHook
-from fmae_iat_plugin.evaluation import evidence, extract_features, identity_probe
 from fmae_iat_plugin.files import write_whole
 
+from .run_features import choose_frames, write_features
+from .run_plan import NOTE, Run
 from .versions import versions
 
 BASE, OURS = 'FMAE', 'FMAE-IAT'
@@ -179,109 +176,54 @@ class Quickstart:
         finally:
             bar.close()
 
+    def runs(self) -> Dict[str, List[Run]]:
+        """The runs as those of a cross-validation, of one fold and seed."""
+        fold = read_population(self.work / 'faces').fold
+        return {name: [Run(name, self.config(name).filename, fold, self.seed,
+                           str(self.run_dir(name)))] for name in self.lambdas}
+
     def test(self, name: str) -> None:
-        """Last epoch on the test subjects -> predictions.npz; all frames -> features.npz."""
-        cfg = self.config(name)
+        """What a run of a cross-validation leaves: its note, features and predictions."""
+        cfg, (run, ) = self.config(name), self.runs()[name]
+        write_whole(Path(run.work_dir, NOTE), json.dumps(
+            {**run._asdict(), 'digest': self._digest(), 'versions': versions()}).encode())
         cfg.load_from = str(self.checkpoint(name))
-        cfg.test_evaluator.out_file = str(self.run_dir(name) / 'predictions.npz')
+        cfg.test_evaluator.out_file = str(run.predictions)
         runner = self._runner(cfg)
         runner.test()
         init_default_scope('mmpretrain')
-        data = DATASETS.build({**cfg.test_dataloader.dataset, 'split': 'all'})
-        loader = torch.utils.data.DataLoader(data, 200, collate_fn=default_collate)
-        found = extract_features(runner.model, loader)
-        np.savez(self.run_dir(name) / 'features.npz', **found._asdict())
+        write_features(run.features, runner.model, choose_frames(cfg))
 
     def report(self) -> None:
         """``report.json`` and ``report.html`` from what the runs left."""
         from fmae_iat_plugin.visualization import write_report
-        write_report(self.work, *collect(self))
 
-
-def collect(start: Quickstart) -> tuple:
-    """The report's numbers and figures.
-
-    Returns:
-        tuple: The dict of ``report.json`` (``base``, ``ours``, ``claims``, ``aus``, ``f1`` and
-        ``paper_f1`` of each model, ``identity``, ``samples``, ``setup``, ``configs``,
-        ``versions``), and the figures.
-    """
-    from fmae_iat_plugin.visualization import (
-        embed,
-        identity_purity,
-        metric_by_epoch,
-        plot_by_epoch,
-        plot_tsne,
-        read_scalars,
-        to_svg,
-    )
-    names, seed = (BASE, OURS), start.seed
-    predictions, probes, identity, histories, tsne = {}, {}, {}, {}, []
-    for name in names:
-        folder = start.run_dir(name)
-        predictions[name] = evidence.read_predictions(folder / 'predictions.npz')
-        histories[name] = read_scalars(folder)
-        found = np.load(folder / 'features.npz', allow_pickle=False)
-        probes[name] = identity_probe(found['features'], found['subjects'], *start.probe_frames,
-                                      seed=seed)
-        rows = probes[name].split.test
-        features, subjects = found['features'][rows], found['subjects'][rows]
-        identity[name] = evidence.identity_table(probes[name], identity_purity(features, subjects))
-        points = {name: embed(features, seed)}
-        tsne.append(to_svg(plot_tsne(points, subjects), f't-SNE of {name}, coloured by person'))
-    classes = predictions[BASE].classes
-    epochs = range(1, len(probes[BASE].paper_epochs) + 1)
-    figures = dict(
-        tsne=tsne,
-        f1=to_svg(plot_by_epoch({name: metric_by_epoch(start.run_dir(name), 'f1/mean')
-                                 for name in names}, 'mean F1 (%)'), 'F1 by epoch'),
-        probe=to_svg(plot_by_epoch({name: (np.array(epochs),
-                                           100 * np.array(probes[name].paper_epochs))
-                                    for name in names}, 'identity accuracy (%)',
-                                   chance=100 * probes[BASE].chance), 'Identity by epoch'))
-    people = read_population(start.work / 'faces')
-    test = len(np.unique(predictions[BASE].subjects))
-    report = dict(
-        title='FMAE and FMAE-IAT on rendered faces',
-        summary=f'A small model learned {len(classes)} facial action units from rendered faces of '
-        f'{people.subjects - test} people, once as it is ({BASE}) and once while unlearning who '
-        f'they are ({OURS}), and was tested on {test} other people. In training, identity '
-        f'predicts the action units (shortcut {people.shortcut:g} of 1); among the test people '
-        'it does not.',
-        caveat='Judged by 95 % intervals over subjects: “reproduced” when the whole interval '
-        'lies on the claimed side, “not reproduced” when it lies on the other side, “not enough '
-        'data” when it includes no difference. One seed, a tiny model and few rendered people: '
-        'this shows how the experiment works, it is no evidence about real faces.',
-        base=BASE, ours=OURS, aus=evidence.au_titles(classes),
-        claims=evidence.identity_claims(BASE, OURS, probes) +
-        [evidence.f1_claim(BASE, OURS, predictions, seed)],
-        f1={name: evidence.f1_table(predictions[name], seed) for name in names},
-        paper_f1={name: evidence.paper_table(histories[name], classes) for name in names},
-        identity=identity,
-        curves={name: [values.tolist() for values in
-                       metric_by_epoch(start.run_dir(name), 'f1/mean')] for name in names},
-        samples=evidence.sample_table(predictions, 8, seed),
-        setup={**_setup(start, people), 'Test frames': str(len(predictions[BASE].paths))},
-        configs={name: start.config(name).pretty_text for name in ('pretrain', *names)},
-        versions=versions())
-    return report, figures
-
-
-def _setup(start: Quickstart, people) -> Dict[str, str]:
-    ours = start.config(OURS)
-    steps = json.loads(start.record.read_text()) if start.record.is_file() else {}
-    used = sum(item['cpu_seconds'] for item in steps.values() if isinstance(item, dict))
-    return {
-        'Seed': str(start.seed),
-        'Faces': f'{people.subjects} people, {people.frames} frames each, {people.sessions} '
-        f'sessions, {start.faces["size"]} px',
-        'Fold': f'{people.fold} of {people.folds}, subject-exclusive',
-        'Pretraining': f'{start.config("pretrain").train_cfg.max_epochs} epochs, training '
-        'subjects only',
-        'Fine-tuning': f'{ours.train_cfg.max_epochs} epochs, the same recipe for both',
-        'Lambda': f'{ours.model.adversary.neck.scale:g}',
-        'CPU time before the report': f'{used / 60:.1f} min',
-    }
+        from .report import build
+        people = read_population(self.work / 'faces')
+        test = sum(map(people.is_test, range(people.subjects)))
+        steps = json.loads(self.record.read_text()) if self.record.is_file() else {}
+        used = sum(item['cpu_seconds'] for item in steps.values() if isinstance(item, dict))
+        write_report(self.work / self.result, *build(
+            self.runs(), BASE, OURS, self.probe_frames, seed=self.seed,
+            title='FMAE and FMAE-IAT on rendered faces',
+            summary=f'A small model learned {len(people.aus)} facial action units from rendered '
+            f'faces of {people.subjects - test} people, once as it is ({BASE}) and once while '
+            f'unlearning who they are ({OURS}), and was tested on {test} other people. In '
+            f'training, identity predicts the action units (shortcut {people.shortcut:g} of 1); '
+            'among the test people it does not.',
+            caveat='Judged by 95 % intervals over people: “reproduced” when the whole interval '
+            'lies on the claimed side, “not reproduced” when it lies on the other side, “not '
+            'enough data” when it includes no difference or nothing was run. One seed, a tiny '
+            'model and few rendered people: this shows how the experiment works, it is no '
+            'evidence about real faces.',
+            setup={
+                'Faces': f'{people.subjects} people, {people.frames} frames each, '
+                f'{people.sessions} sessions, {self.faces["size"]} px',
+                'Pretraining': f'{self.config("pretrain").train_cfg.max_epochs} epochs, training '
+                'subjects only',
+                'Fine-tuning': f'{self.config(OURS).train_cfg.max_epochs} epochs, the same recipe '
+                'for both',
+                'CPU time before the report': f'{used / 60:.1f} min'}))
 
 
 def main(arguments: Optional[list] = None) -> Path:

@@ -23,7 +23,7 @@ from fmae_iat_plugin.evaluation.pooling import pool_predictions
 from fmae_iat_plugin.evaluation.scores import action_unit_scores
 from fmae_iat_plugin.files import without_nan, write_whole
 
-from .cross_validation import Run
+from .run_plan import NOTE, Run
 
 
 def read_runs(folder: str) -> List[Run]:
@@ -33,7 +33,7 @@ def read_runs(folder: str) -> List[Run]:
         FileNotFoundError: If there is none.
     """
     runs = []
-    for path in Path(folder).rglob('run.json'):
+    for path in Path(folder).rglob(NOTE):
         fields = {key: value for key, value in json.loads(path.read_text()).items()
                   if key in Run._fields}
         run = Run(**{**fields, 'work_dir': str(path.parent)})  # the folder may have moved

@@ -14,6 +14,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
+from .evidence import Predictions, subject_name
 from .intervals import bootstrap, mean_f1, subject_counts
 from .scores import Counts, f1_from_counts
 
@@ -35,7 +36,7 @@ class Row(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """A minus B, in percent points: of the mean, then of each AU.
+    """F1 in percent, or of A minus B in percent points: of the mean, then of each AU.
 
     Attributes:
         values (np.ndarray): ``[1 + C]``.
@@ -103,43 +104,75 @@ def compare(ours: np.ndarray, base: np.ndarray, confidence: float = 0.95,
 
     Args:
         ours, base: ``[4, S, C]`` counts of each subject, see
-            :func:`~fmae_iat_plugin.evaluation.subject_counts`; of several seeds summed.
+            :func:`~fmae_iat_plugin.evaluation.subject_counts`, or ``[4, K, S, C]`` of K seeds, over
+            which F1 is averaged.
 
     Raises:
         ValueError: If they are not of the same subjects and AUs, or of fewer than two subjects.
     """
-    if ours.shape != base.shape:
+    if (ours.shape[-2:], ours.shape[0]) != (base.shape[-2:], base.shape[0]):
         raise ValueError(f'counts of the same subjects and AUs are compared, got {ours.shape} and '
                          f'{base.shape}')
+    return _columns(lambda draws: _drawn(ours, draws) - _drawn(base, draws), ours.shape[-2:],
+                    confidence, seed)
 
-    def differences(draws: np.ndarray) -> np.ndarray:
-        a, b = (_f1(np.einsum('rs,ksc->krc', draws, counts)) for counts in (ours, base))
-        return a - b
 
+def scores(counts: np.ndarray, confidence: float = 0.95, seed: int = 0) -> Difference:
+    """F1 itself with its intervals; arguments as in :func:`compare`."""
+    return _columns(lambda draws: _drawn(counts, draws), counts.shape[-2:], confidence, seed)
+
+
+def _drawn(counts: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """F1 of each draw, averaged over seeds: ``[4, (K,) S, C]``, ``[R, S]`` -> ``[R, 1 + C]``."""
+    counts = counts.reshape(4, -1, *counts.shape[-2:])
+    total = np.zeros((len(draws), counts.shape[-1] + 1))
+    number = np.zeros_like(total)
+    for one in counts.swapaxes(0, 1):
+        f1 = _f1(np.einsum('rs,ksc->krc', draws, one))
+        total += np.nan_to_num(f1)
+        number += ~np.isnan(f1)
+    return np.where(number > 0, total / np.maximum(number, 1), np.nan)
+
+
+def _columns(statistic, shape: Tuple[int, int], confidence: float, seed: int) -> Difference:
+    """Values and intervals of all columns, from the same draws."""
     drawn: List[np.ndarray] = []  # the seed is the same, and so are the draws of every column
 
     def column(draws: np.ndarray, k: int) -> np.ndarray:
         if not drawn:
-            drawn.append(differences(draws))
+            drawn.append(statistic(draws))
         return drawn[0][:, k]
 
-    intervals = [bootstrap(lambda draws, k=k: column(draws, k), ours.shape[1], confidence, seed)
-                 for k in range(ours.shape[2] + 1)]
-    whole = differences(np.ones((1, ours.shape[1]), dtype=int))[0]
-    return Difference(whole, np.array(intervals), ours.shape[1])
+    subjects, aus = shape
+    intervals = [bootstrap(lambda draws, k=k: column(draws, k), subjects, confidence, seed)
+                 for k in range(aus + 1)]
+    whole = statistic(np.ones((1, subjects), dtype=int))[0]
+    return Difference(whole, np.array(intervals), subjects)
 
 
-def experiment_counts(predictions: Sequence[object]) -> Tuple[np.ndarray, Tuple[str, ...]]:
-    """Counts of each subject summed over folds and seeds, ``[4, S, C]``, and the subjects' names.
+def experiment_counts(seeds: Sequence[Sequence[Predictions]]
+                      ) -> Tuple[np.ndarray, Tuple[str, ...]]:
+    """Counts of each subject over the folds, ``[4, K, S, C]``, and the S subjects' names.
 
     Args:
-        predictions: :func:`~fmae_iat_plugin.evaluation.evidence.read_predictions` of each run.
+        seeds: Of each of K seeds the predictions of its folds.
+
+    Raises:
+        ValueError: If the seeds were not tested on the same subjects.
     """
-    total: Dict[str, np.ndarray] = {}
-    for found in predictions:
-        counts = subject_counts(found.scores, found.labels, found.subjects)
-        for place, who in enumerate(np.unique(found.subjects)):
-            name = found.names[who] if who < len(found.names) else str(who)
-            total[name] = total.get(name, 0) + counts[:, place]
-    names = tuple(sorted(total))
-    return np.stack([total[name] for name in names], axis=1), names
+    tables = []
+    for predictions in seeds:
+        total: Dict[str, np.ndarray] = {}
+        for found in predictions:
+            counts = subject_counts(found.scores, found.labels, found.subjects)
+            for place, who in enumerate(np.unique(found.subjects)):
+                name = subject_name(found, who)
+                total[name] = total.get(name, 0) + counts[:, place]
+        tables.append(total)
+    names = tuple(sorted(tables[0]))
+    for table in tables:
+        if tuple(sorted(table)) != names:
+            raise ValueError(f'seeds were tested on {len(names)} and {len(table)} subjects, not '
+                             'the same. Remedy: finish all folds of all seeds.')
+    return np.stack([np.stack([table[name] for name in names], axis=1) for table in tables],
+                    axis=1), names

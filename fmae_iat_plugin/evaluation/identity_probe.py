@@ -50,7 +50,12 @@ class ProbeResult(NamedTuple):
         subjects (tuple[int]): The S subjects that take part.
         chance (float): 1 / S.
         logistic (np.ndarray): ``[S]`` test accuracy of each subject, logistic regression.
-        paper (np.ndarray): ``[S]`` the same for the paper's recipe after its last epoch.
+        bits (np.ndarray): ``[S]`` of each subject log2(S) plus the mean log2 probability that the
+            logistic regression gives the true subject; the mean is a lower bound of the mutual
+            information of feature and identity in bits, at most log2(S), below 0 where the
+            regression is overconfident.
+        paper (np.ndarray): ``[S]`` test accuracy of each subject by the paper's recipe, after its
+            last epoch.
         paper_epochs (list[float]): Test accuracy after each epoch; the paper reports the highest,
             which is selected on the test frames.
         split (Split): The frames, and the subjects with too few of them.
@@ -61,6 +66,7 @@ class ProbeResult(NamedTuple):
     subjects: Tuple[int, ...]
     chance: float
     logistic: np.ndarray
+    bits: np.ndarray
     paper: np.ndarray
     paper_epochs: List[float]
     split: Split
@@ -132,7 +138,8 @@ def _sides(frames: np.ndarray, sequences: np.ndarray, test: int, rng) -> Tuple[n
 
 
 def logistic_probe(train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray) -> np.ndarray:
-    """Subject predicted for each row of ``test_x`` ``[M, D]`` by logistic regression (C = 1)."""
+    """Logistic regression (C = 1): natural logarithm of the probability of each of the S classes,
+    ascending, for each row of ``test_x`` ``[M, D]``: ``[M, S]``."""
     try:
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline
@@ -141,7 +148,7 @@ def logistic_probe(train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray)
         raise ImportError("the identity probe needs scikit-learn. Remedy: pip install "
                           "'fmae_iat_plugin[analysis]'") from error
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
-    return probe.fit(train_x, train_y).predict(test_x)
+    return probe.fit(train_x, train_y).predict_log_proba(test_x)
 
 
 def paper_probe(train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray, seed: int = 0,
@@ -213,11 +220,14 @@ def identity_probe(features: np.ndarray, subjects: np.ndarray, train: int = 70, 
     truth = np.searchsorted(split.subjects, np.asarray(subjects))
     arguments = features[split.train], truth[split.train], features[split.test]
     right = truth[split.test]
-    logistic = logistic_probe(*arguments) == right
+    log_probability = logistic_probe(*arguments)
+    logistic = log_probability.argmax(1) == right
     paper = paper_probe(*arguments, seed=seed) == right
     shape = len(split.subjects), test  # frames of a subject stand together
+    bits = np.log2(shape[0]) + log_probability[np.arange(len(right)), right] / np.log(2)
     return ProbeResult(
         subjects=split.subjects, chance=1 / len(split.subjects),
-        logistic=logistic.reshape(shape).mean(1), paper=paper[-1].reshape(shape).mean(1),
+        logistic=logistic.reshape(shape).mean(1), bits=bits.reshape(shape).mean(1),
+        paper=paper[-1].reshape(shape).mean(1),
         paper_epochs=paper.mean(1).tolist(), split=split, train=train, test=test,
         confidence=confidence, seed=seed)

@@ -10,6 +10,7 @@ from typing import List, Mapping, Union
 
 from PIL import Image
 
+from fmae_iat_plugin.evaluation.claims import signed
 from fmae_iat_plugin.files import without_nan, write_whole
 
 Figures = Mapping[str, Union[str, List[str]]]
@@ -38,13 +39,18 @@ def _number(value, digits: int = 1) -> str:
     return f'{value:.{digits}f}'
 
 
+def _signed(value, digits: int = 1) -> str:
+    """A difference of the page."""
+    return '–' if value is None or math.isnan(value) else signed(value, digits)
+
+
 def render_report(report: Mapping, figures: Figures, thumbnails: Mapping[str, str],
                   template: str = 'report.html') -> str:
     """The page.
 
     Args:
         report: The dict that is also written as ``report.json``.
-        figures: ``'tsne'`` -> list of SVG strings, ``'f1'`` and ``'probe'`` -> SVG.
+        figures: See :func:`fmae_iat_plugin.apis.report_figures.figures`.
         thumbnails: Path of each sample -> ``data:`` URI.
         template: A file of the package's ``visualization/templates``.
     """
@@ -52,28 +58,39 @@ def render_report(report: Mapping, figures: Figures, thumbnails: Mapping[str, st
     from markupsafe import Markup
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True,
                               undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters['number'] = _number
+    environment.filters.update(number=_number, signed=_signed)
     safe = {key: [Markup(svg) for svg in value] if isinstance(value, list) else Markup(value)
             for key, value in figures.items()}  # our own SVG, labels escaped by to_svg
     return environment.get_template(template).render(report=report, figures=safe,
                                                      thumbnails=thumbnails)
 
 
-def write_report(folder: Union[str, Path], report: Mapping, figures: Figures) -> Path:
-    """Write ``report.json`` and ``report.html``.
+def check_page(path: Path) -> None:
+    """Raise ValueError if ``path`` does not end in ``.html``: the numbers need the other name."""
+    if path.suffix != '.html':
+        raise ValueError(f'{path} does not end in .html.')
+
+
+def write_report(path: Union[str, Path], report: Mapping, figures: Figures) -> Path:
+    """Write the page and, beside it, the numbers with the ending ``.json``.
 
     Args:
-        report: See :func:`fmae_iat_plugin.apis.quickstart.collect` for its keys; its ``samples``
-            name images that exist.
+        path: The HTML file.
+        report: See :func:`fmae_iat_plugin.apis.report.build`; its ``samples`` name images that
+            exist.
         figures: See :func:`render_report`.
 
     Returns:
         Path: The HTML file.
+
+    Raises:
+        ValueError: If ``path`` does not end in ``.html``.
     """
-    folder = Path(folder)
+    path = Path(path)
+    check_page(path)
     thumbnails = {sample['path']: data_uri(sample['path']) for sample in report['samples']}
-    texts = {'report.json': json.dumps(without_nan(report), indent=1, allow_nan=False),
-             'report.html': render_report(report, figures, thumbnails)}
-    for name, text in texts.items():
-        write_whole(folder / name, text.encode())
-    return folder / 'report.html'
+    page = render_report(report, figures, thumbnails)
+    write_whole(path.with_suffix('.json'), json.dumps(without_nan(report), indent=1,
+                                                      allow_nan=False).encode())
+    write_whole(path, page.encode())
+    return path

@@ -7,6 +7,7 @@ Colours: Okabe and Ito, "Color universal design" (2008).
 
 import io
 import re
+import textwrap
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -16,7 +17,7 @@ from matplotlib.figure import Figure
 PALETTE = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#8C8C00', '#7A7A7A')
 MARKERS = ('o', '^', 's', 'D', 'v', 'P', 'X', '*')
 DASHES = ('-', '--', ':', '-.')
-_INK = '#010203'  # stands for the page's text colour until the SVG is written
+INK = '#010203'  # stands for the page's text colour until the SVG is written
 
 
 def new_figure(width: float = 4.2, height: float = 3.2) -> Figure:
@@ -32,16 +33,29 @@ def dress(axes) -> None:
     axes.patch.set_alpha(0)
     for side, spine in axes.spines.items():
         spine.set_visible(side in ('left', 'bottom'))
-        spine.set_color(_INK)
+        spine.set_color(INK)
         spine.set_alpha(0.4)
-    axes.tick_params(colors=_INK, labelsize=9)
+    axes.tick_params(colors=INK, labelsize=9)
     for text in (axes.title, axes.xaxis.label, axes.yaxis.label):
-        text.set_color(_INK)
+        text.set_color(INK)
         text.set_fontsize(10)
     legend = axes.get_legend()
     if legend is not None:
         for text in legend.get_texts():
-            text.set_color(_INK)
+            text.set_color(INK)
+
+
+def legend_above(figure: Figure, handles) -> None:
+    """A legend over the panels, in as many columns as fit; the figure grows by its height."""
+    labels = [textwrap.fill(handle.get_label(), 44) for handle in handles]
+    for columns in range(len(handles), 0, -1):
+        legend = figure.legend(handles, labels, loc='outside upper left', ncols=columns,
+                               frameon=False, fontsize=9, labelcolor=INK, columnspacing=1.2)
+        box = legend.get_window_extent()
+        if columns == 1 or box.width <= figure.bbox.width:
+            figure.set_figheight(figure.get_figheight() + box.height / figure.dpi)
+            return
+        legend.remove()
 
 
 def to_png(figure: Figure, dpi: int = 160) -> bytes:
@@ -62,7 +76,7 @@ def to_svg(figure: Figure, label: str) -> str:
     with matplotlib.rc_context({'svg.fonttype': 'none', 'svg.hashsalt': label}):
         figure.savefig(stream, format='svg', dpi=160, metadata={'Date': None})
     svg = stream.getvalue()
-    svg = svg[svg.index('<svg'):].replace(_INK, 'currentColor')
+    svg = svg[svg.index('<svg'):].replace(INK, 'currentColor')
     svg = re.sub(r'(?<=<svg)([^>]*?) width="[^"]*"', r'\1', svg, count=1)
     svg = re.sub(r'(?<=<svg)([^>]*?) height="[^"]*"', r'\1', svg, count=1)
     safe = label.replace('&', '&amp;').replace('"', '&quot;').replace('<', '&lt;')

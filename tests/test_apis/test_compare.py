@@ -73,7 +73,7 @@ def test_text(folder, capsys):
     assert '43.5' in lines[4]  # best epoch 2: 42 + fold, folds averaged
     mean = numbers(stored, 'iat_50%')[0][0] - numbers(stored, 'fmae')[0][0]
     assert 'significant' in difference.splitlines()[2] and mean > 3
-    assert abs(float(difference.splitlines()[2].split()[1]) - mean) < 1  # counts of seeds summed
+    assert abs(float(difference.splitlines()[2].split()[1]) - mean) <= .0501
 
 
 @pytest.mark.parametrize('form,bold,name', [

@@ -2,12 +2,15 @@
 """The quickstart in small: its report holds what the runs did, also after an interruption."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
 from fmae_iat_plugin.apis.quickstart import BASE, OURS, Quickstart
+from fmae_iat_plugin.apis.report import main
+from fmae_iat_plugin.apis.run_features import read_features
 from fmae_iat_plugin.datasets import read_population
 
 pytest.importorskip('jinja2', reason="needs the extra 'analysis'")
@@ -63,16 +66,40 @@ def test_the_report_holds_the_scores_of_the_predictions(whole):
     report = json.loads((start.work / 'report.json').read_text())
     people = read_population(start.work / 'faces')
     for name in (BASE, OURS):
-        saved = np.load(start.run_dir(name) / 'predictions.npz')
+        saved, block = np.load(start.run_dir(name) / 'predictions.npz'), report['experiments'][name]
         for column, au in enumerate(saved['classes']):
             truth = saved['labels'][:, column] > 0.5
             expected = 100 * f1_score(truth, saved['scores'][:, column] >= 0.5) \
                 if truth.any() else None
-            assert report['f1'][name]['aus'][str(au)] == pytest.approx(expected, abs=1e-3)
+            assert block['f1']['aus'][str(au)] == pytest.approx(expected, abs=1e-3)
         assert all(people.is_test(int(k)) for k in saved['subject'])
-        assert report['identity'][name]['chance'] == pytest.approx(100 / 6)
-        assert report['identity'][name]['num_subjects'] == 6
-        assert report['curves'][name][0] == [2]  # tested every second epoch
+        assert block['probe']['random']['chance'] == pytest.approx(100 / 6)
+        assert block['probe']['random']['people'] == block['probe']['sequences']['people'] == 6
+        assert report['curves']['f1/mean'][name][0] == [2]  # tested every second epoch
+    assert report['experiments'][OURS]['setting']['scale'] == 0.5
+    assert [row['name'] for row in report['ablations']['lambda']] == [BASE, OURS]
+    assert all(Path(sample['path']).is_file() for sample in report['samples'])
+
+
+def test_features_are_of_all_frames_of_the_last_epoch(whole):
+    start, _ = whole
+    found = read_features(start.runs()[OURS][0].features)
+    people = read_population(start.work / 'faces')
+    assert len(found.paths) == people.subjects * people.frames
+    assert found.names == people.names and set(found.sequences) == {'T1', 'T2', 'T3', 'T4'}
+    for path, subject, sequence in zip(found.paths, found.subjects, found.sequences):
+        assert people.parse(path)[0] == subject and Path(path).parent.name == sequence
+
+
+def test_the_report_tool_makes_the_same_numbers_of_the_folder(whole, tmp_path, capsys):
+    start, page = whole
+    assert main([str(start.work), '-o', str(tmp_path / 'again.html'), '--probe-frames', '10', '6',
+                 '--seed', '3', '--workers', '1']) == 0
+    again, first = (json.loads(path.read_text()) for path in (tmp_path / 'again.json',
+                                                              page.with_suffix('.json')))
+    texts = ('title', 'summary', 'caveat', 'setup')
+    assert {key: again[key] for key in again if key not in texts} == {
+        key: first[key] for key in first if key not in texts}
 
 
 def test_the_page_needs_nothing_else(whole):
@@ -80,7 +107,7 @@ def test_the_page_needs_nothing_else(whole):
     html = page.read_text(encoding='utf-8')
     assert '<script' not in html and 'src="http' not in html and 'href="http' not in html
     assert html.count('src="data:image/jpeg;base64,') == 8  # a picture a sample
-    assert html.count('<svg') == 4  # two t-SNE, F1 and probe by epoch
+    assert html.count('<svg') == 8  # two t-SNE, 2 by epoch, 3 of scores, lambda
     for text in (BASE, OURS, 'Lip corner puller', 'chance'):
         assert text in html
 

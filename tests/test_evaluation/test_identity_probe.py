@@ -65,6 +65,31 @@ def test_overlap_sets_the_accuracy():
     assert result.accuracy('logistic') == pytest.approx(0.8413, abs=0.03)
 
 
+def test_bits_are_the_log_loss_and_bound_the_information():
+    """Four subjects with unit noise on a line, 3 apart: the information is known by integration."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+    rng = np.random.default_rng(2)
+    who = np.repeat([1, 4, 5, 8], 600)
+    x = 3. * np.searchsorted([1, 4, 5, 8], who)[:, None] + rng.standard_normal((2400, 1))
+    result = identity_probe(x, who, train=300, test=300)
+    split = result.split
+    scaler = StandardScaler().fit(x[split.train].astype(np.float32))
+    model = LogisticRegression(max_iter=2000).fit(scaler.transform(x[split.train]),
+                                                  who[split.train])
+    found = model.predict_proba(scaler.transform(x[split.test]))
+    for k, subject in enumerate((1, 4, 5, 8)):
+        mine = who[split.test] == subject
+        assert result.bits[k] == pytest.approx(2 + np.log2(found[mine, k]).mean(), abs=1e-3)
+    line = np.linspace(-8, 17, 20001)
+    density = np.exp(-(line[:, None] - 3. * np.arange(4)) ** 2 / 2) / np.sqrt(2 * np.pi)
+    mixture = density.mean(1)
+    integrand = np.where(density > 0, density * np.log2(np.maximum(density, 1e-300) /
+                                                        mixture[:, None]), 0).mean(1)
+    information = np.trapezoid(integrand, line)
+    assert information - .1 < result.bits.mean() < information + .02 < 2.02
+
+
 def test_deterministic_whatever_the_global_seed():
     who = frames({k: 20 for k in range(4)})
     x = np.random.default_rng(1).standard_normal((len(who), 6)) + who[:, None] * 0.4

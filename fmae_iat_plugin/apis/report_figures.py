@@ -1,0 +1,108 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""The figures of a report, drawn from its numbers (t-SNE: from the features of one run each)."""
+
+from typing import Dict, List, Optional, Union
+
+import numpy as np
+
+from fmae_iat_plugin.evaluation.published_ablations import published_ablation
+from fmae_iat_plugin.visualization.cooccurrence import plot_cooccurrence
+from fmae_iat_plugin.visualization.curves import plot_by_epoch
+from fmae_iat_plugin.visualization.reliability import plot_reliability
+from fmae_iat_plugin.visualization.style import to_svg
+from fmae_iat_plugin.visualization.subjects import plot_subject_f1
+from fmae_iat_plugin.visualization.sweep import plot_sweep
+from fmae_iat_plugin.visualization.tsne import embed, plot_tsne
+
+from .run_features import read_features
+from .run_identity import RunIdentity
+from .run_plan import Run
+
+XLABELS = dict(head='layers of the identity head', ramp='lambda over the training',
+               size='encoder (width x depth)')
+PROBE = "identity, paper's probe (%)"
+
+
+def _array(values) -> np.ndarray:
+    return np.array([np.nan if v is None else v for v in values], dtype=np.float64)
+
+
+def figures(report: dict, first: Dict[str, Run],
+            identity: Dict[str, RunIdentity]) -> Dict[str, Union[str, List[str]]]:
+    """All figures that the runs allow, as SVG.
+
+    Args:
+        report: See :func:`~.report.build`, with all its blocks.
+        first: One run of FMAE and of FMAE-IAT, for t-SNE.
+        identity: Of runs, by their folders.
+    """
+    base, ours = report['base'], report['ours']
+    names = (base, ours)
+    out: Dict[str, Union[str, List[str], None]] = {
+        'tsne': _tsne(report, first, identity), 'f1': _curves(report, 'f1/mean', 'mean F1 (%)'),
+        'training': _curves(report, 'identity/paper', 'identity accuracy (%)')}
+    probes = {name: report['experiments'][name]['probe']['random'] for name in names}
+    if None not in probes.values():
+        out['probe'] = to_svg(plot_by_epoch(
+            {name: (np.arange(1, 1 + len(found['epochs'])), np.array(found['epochs']))
+             for name, found in probes.items()}, 'identity accuracy (%)',
+            chance=probes[base]['chance']), 'Accuracy of the identity probe by its epoch')
+    blocks = {name: report['experiments'][name] for name in names}
+    people = blocks[base]['f1']['people']
+    out['people'] = to_svg(plot_subject_f1({name: _array(block['f1']['by_person'])
+                                            for name, block in blocks.items()}, people),
+                           'F1 of every person')
+    out['reliability'] = to_svg(plot_reliability({
+        name: (_array(found['predicted']) / 100, _array(found['observed']) / 100,
+               np.array(found['number']))
+        for name, found in ((name, block['calibration']) for name, block in blocks.items())}),
+        'Reliability diagram')
+    together = report['cooccurrence']
+    out['cooccurrence'] = to_svg(plot_cooccurrence(
+        {name: np.array([_array(row) for row in table]) / 100
+         for name, table in together['tables'].items()}, together['classes']),
+        'Action units that occur together')
+    for kind, rows in report['ablations'].items():
+        out[kind] = _sweep(kind, rows, report['published'])
+    return {name: svg for name, svg in out.items() if svg}
+
+
+def _tsne(report: dict, first: Dict[str, Run],
+          identity: Dict[str, RunIdentity]) -> Optional[List[str]]:
+    """One picture a model, of the frames that test its probe."""
+    svgs = []
+    for name, run in first.items():
+        found = identity.get(run.work_dir)
+        if found is None or found.random is None:
+            return None
+        stored, rows = read_features(run.features), found.random.split.test
+        points = {name: embed(stored.features[rows], found.random.seed)}
+        svgs.append(to_svg(plot_tsne(points, stored.subjects[rows]),
+                           f't-SNE of {name}, coloured by person'))
+    return svgs
+
+
+def _curves(report: dict, key: str, ylabel: str) -> Optional[str]:
+    curves = {name: curve for name, curve in report['curves'][key].items() if curve is not None}
+    if not curves:
+        return None
+    return to_svg(plot_by_epoch({name: (np.array(epochs), np.array(values))
+                                 for name, (epochs, values) in curves.items()}, ylabel),
+                  f'{ylabel} by epoch')
+
+
+def _sweep(kind: str, rows: List[dict], data_set: Optional[str]) -> str:
+    labels = [row['label'] for row in rows]
+    values = {'F1 (%)': [(row['f1']['mean'], *row['f1']['interval']) for row in rows]}
+    chance = {}
+    if all(row['probe'] is not None for row in rows):
+        values[PROBE] = [(row['probe']['paper']['mean'], *row['probe']['paper']['interval'])
+                         for row in rows]
+        chance = {PROBE: rows[0]['chance']}
+    published = ()
+    if data_set == 'BP4D' and kind in ('lambda', 'head'):  # Tables 5 and 7
+        known = published_ablation(kind).values
+        found = [known.get(row['scale' if kind == 'lambda' else 'layers']) for row in rows]
+        published = found if any(value is not None for value in found) else ()
+    return to_svg(plot_sweep(labels, values, XLABELS.get(kind, kind), chance,
+                             published), f'Ablation: {kind}')
