@@ -29,8 +29,9 @@ def luminance(rgb: Sequence[float]) -> float:
 
 
 def _checked(matrices: Mapping[str, np.ndarray], number: int) -> Mapping[str, np.ndarray]:
-    if not matrices or not number:
-        raise ValueError('there is no co-occurrence to draw: no matrix or no action unit.')
+    if not matrices or number < 2:
+        raise ValueError(f'there is no co-occurrence to draw: {len(matrices)} matrices, {number} '
+                         'action units; at least 1 and 2 are needed.')
     tables = {title: np.asarray(table, dtype=np.float64) for title, table in matrices.items()}
     for title, table in tables.items():
         if table.shape != (number, number):
@@ -73,13 +74,13 @@ def plot_cooccurrence(matrices: Mapping[str, np.ndarray], names: Sequence[str],
         columns: Panels a row. Default: 2 where their text is readable on a phone (C <= 8), else 1.
 
     Raises:
-        ValueError: If a matrix does not fit the names or leaves 0..1, or there is none.
+        ValueError: If a matrix does not fit the names or leaves 0..1, or there is none, or one AU.
     """
     number = len(names)
     tables = _checked(matrices, number)
     columns = min(columns or (2 if number <= 8 else 1), len(tables))
     rows = -(-len(tables) // columns)
-    cell = max(.25, min(.6, (4.2 / columns - .6) / number)) if number <= MAX_NUMBERS \
+    cell = max(.25, min(1., (4.2 / columns - .6) / number)) if number <= MAX_NUMBERS \
         else max(.11, 3.5 / number)
     side = cell * number
     figure = new_figure(max(4.2, columns * (side + .15) + .65), rows * (side + .85) + .9)
