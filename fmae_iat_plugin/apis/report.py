@@ -14,6 +14,7 @@ import numpy as np
 
 from fmae_iat_plugin.evaluation import evidence
 from fmae_iat_plugin.evaluation.comparison import Row, published_rows, ranks
+from fmae_iat_plugin.evaluation.published_ablations import published_ablation
 
 from . import compare as tables
 from .ablations import Setting, ablations, run_dump, setting
@@ -105,8 +106,20 @@ def _label(kind: str, row: dict) -> str:
             'ramp': 'rising' if row['ramp'] else 'constant'}[kind]
 
 
-def ablation_rows(kind: str, members: Experiments, identity: Dict[str, RunIdentity],
-                  seed: int) -> List[dict]:
+def published_f1(kind: str, row: dict, data_set: Optional[str]) -> Optional[float]:
+    """What the paper reports of the same setting (Tables 5 to 7), in its own mode and of one fold;
+    None if it reports nothing. Data sets: ``'BP4D'``, ``'BP4D+'``, ``'DISFA'``."""
+    if kind == 'lambda' and data_set is not None:
+        values = published_ablation('lambda').values if data_set == 'BP4D' else (
+            published_ablation('lambda_data_sets').values[data_set])
+        return values.get(row['scale'])
+    if kind == 'head' and data_set == 'BP4D':
+        return published_ablation('head').values.get(row['layers'])
+    return None
+
+
+def ablation_rows(kind: str, members: Experiments, identity: Dict[str, RunIdentity], seed: int,
+                  published: Optional[str] = None) -> List[dict]:
     """A row an experiment, all of the same folds and seeds."""
     rows = []
     for name, runs in members.items():
@@ -122,7 +135,8 @@ def ablation_rows(kind: str, members: Experiments, identity: Dict[str, RunIdenti
             places=[[run.fold, run.seed] for run in runs], id_loss=last_identity_loss(runs)))
     labels = [_label(kind, row) for row in rows]
     alike = len(set(labels)) < len(labels)  # such as one encoder, pretrained in two ways
-    return [dict(row, label=row['name'] if alike else label) for row, label in zip(rows, labels)]
+    return [dict(row, label=row['name'] if alike else label,
+                 published=published_f1(kind, row, published)) for row, label in zip(rows, labels)]
 
 
 def build(experiments: Experiments, base: str, ours: str, frames: Tuple[int, int] = (70, 30),
@@ -185,7 +199,7 @@ def build(experiments: Experiments, base: str, ours: str, frames: Tuple[int, int
                        for kind in KINDS} for split in ('random', 'sequences')},
         eer_rise=eer_table(probes[ours], probes[base]),
         cooccurrence=cooccurrence_block({name: whole[name] for name in (base, ours)}),
-        ablations={kind: ablation_rows(kind, members, identity, seed)
+        ablations={kind: ablation_rows(kind, members, identity, seed, published)
                    for kind, members in groups.items()},
         curves={key: {name: mean_curve(whole[name], key) for name in (base, ours)}
                 for key in ('f1/mean', 'identity/paper')},

@@ -5,7 +5,6 @@ from typing import Dict, List, Optional, Union
 
 import numpy as np
 
-from fmae_iat_plugin.evaluation.published_ablations import published_ablation
 from fmae_iat_plugin.visualization.cooccurrence import plot_cooccurrence
 from fmae_iat_plugin.visualization.curves import plot_by_epoch
 from fmae_iat_plugin.visualization.reliability import plot_reliability
@@ -63,7 +62,7 @@ def figures(report: dict, first: Dict[str, Run],
          for name, table in together['tables'].items()}, together['classes']),
         'Action units that occur together')
     for kind, rows in report['ablations'].items():
-        out[kind] = _sweep(kind, rows, report['published'])
+        out[kind] = _sweep(kind, rows)
     return {name: svg for name, svg in out.items() if svg}
 
 
@@ -91,7 +90,7 @@ def _curves(report: dict, key: str, ylabel: str) -> Optional[str]:
                   f'{ylabel} by epoch')
 
 
-def _sweep(kind: str, rows: List[dict], data_set: Optional[str]) -> str:
+def _sweep(kind: str, rows: List[dict]) -> str:
     labels = [row['label'] for row in rows]
     values = {'F1 (%)': [(row['f1']['mean'], *row['f1']['interval']) for row in rows]}
     chance = {}
@@ -99,10 +98,8 @@ def _sweep(kind: str, rows: List[dict], data_set: Optional[str]) -> str:
         values[PROBE] = [(row['probe']['paper']['mean'], *row['probe']['paper']['interval'])
                          for row in rows]
         chance = {PROBE: rows[0]['chance']}
-    published = ()
-    if data_set == 'BP4D' and kind in ('lambda', 'head'):  # Tables 5 and 7
-        known = published_ablation(kind).values
-        found = [known.get(row['scale' if kind == 'lambda' else 'layers']) for row in rows]
-        published = found if any(value is not None for value in found) else ()
+    published = [row['published'] for row in rows]
+    if all(value is None for value in published):
+        published = ()
     return to_svg(plot_sweep(labels, values, XLABELS.get(kind, kind), chance,
                              published), f'Ablation: {kind}')

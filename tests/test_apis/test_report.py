@@ -20,7 +20,7 @@ from PIL import Image
 
 from fmae_iat_plugin.action_units import ACTION_UNITS, parse_au
 from fmae_iat_plugin.apis import compare
-from fmae_iat_plugin.apis.report import choose, main
+from fmae_iat_plugin.apis.report import choose, main, published_f1
 
 pytest.importorskip('jinja2', reason="needs the extra 'analysis'")
 _TRUTH = runpy.run_path(str(Path(__file__).with_name('report_truth.py')))
@@ -429,6 +429,16 @@ def test_the_pair_is_chosen_by_its_number_of_runs(made):
     with pytest.raises(ValueError, match='2 experiments with an adversary could be meant: '
                        'iat-weak, iat-strong. Remedy: name one by --ours'):
         choose({name: experiments[name] for name in ('fmae', 'iat-weak', 'iat-strong')})
+
+
+@pytest.mark.parametrize('kind, row, data_set, expected', [
+    ('lambda', dict(scale=.02), 'BP4D', 68.60), ('lambda', dict(scale=0.), 'BP4D', 68.33),
+    ('lambda', dict(scale=.5), 'DISFA', 73.48), ('lambda', dict(scale=0.), 'BP4D+', 65.45),
+    ('lambda', dict(scale=.7), 'BP4D', None), ('lambda', dict(scale=1.), None, None),
+    ('head', dict(layers=3), 'BP4D', 68.90), ('head', dict(layers=3), 'DISFA', None),
+    ('size', dict(encoder='1024 x 24'), 'BP4D', None)])
+def test_published_numbers_stand_beside_the_same_setting(kind, row, data_set, expected):
+    assert published_f1(kind, row, data_set) == expected
 
 
 def test_titles(made):
