@@ -90,7 +90,7 @@ def test_int8_prints_the_change_of_f1(exported, face_table, tmp_path, monkeypatc
         values = [sklearn.f1_score(truth[:, au], present[:, au]) for au in range(3)]
         assert printed == pytest.approx(100 * np.mean(values))
     calibrated = []
-    monkeypatch.setattr(export, 'quantize', lambda model, to, images: (
+    monkeypatch.setattr(export, 'quantize', lambda model, to, images, method: (
         calibrated.extend(images), shutil.copy(model, to)))
     other = export.export_onnx(cfg, weights, out, int8=True, calibration=root, faces=5, f1=False)
     assert other.calibration == 5 and other.f1 is None
