@@ -304,7 +304,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     for run in failed:
         sys.stderr.write(f'failed: {run.experiment}, fold {run.fold}, seed {run.seed}: see '
                          f'{run.work_dir}/stdout.log\n')
-    sys.stdout.write(write_results(runs, args.out))
+    sys.stdout.write(write_results(args.out))
     return 1 if failed else 0
 
 

@@ -129,15 +129,17 @@ def results_text(summary: dict) -> str:
     return stream.getvalue() + ''.join(f'{note}\n' for note in notes)
 
 
-def write_results(runs: Sequence[Run], out: str) -> str:
-    """Write ``results.json`` and ``results.csv`` (a row a run); returns the table as text."""
-    done = [run for run in runs if run.predictions.is_file()]
-    if not done:
+def write_results(out: str) -> str:
+    """Write ``results.json`` and ``results.csv`` (a row a run) of all finished runs below ``out``;
+    returns the table as text."""
+    try:
+        runs = read_runs(out)
+    except FileNotFoundError:
         return 'no run is finished\n'
-    summary = summarize(done)
+    summary = summarize(runs)
     write_whole(Path(out, 'results.json'), json.dumps(without_nan(summary), indent=1).encode())
     stream = io.StringIO()
-    classes = list(summary['runs'][0]['aus'])
+    classes = list(dict.fromkeys(name for row in summary['runs'] for name in row['aus']))
     writer = csv.writer(stream, lineterminator='\n')
     writer.writerow(['experiment', 'fold', 'seed', 'frames', 'f1', 'auc', 'paper_f1', *classes])
     for row in summary['runs']:

@@ -60,8 +60,10 @@ def legend_above(figure: Figure, handles) -> None:
 
 def to_png(figure: Figure, dpi: int = 160) -> bytes:
     """PNG on white, for print and slides."""
-    stream = io.BytesIO()
+    stream, alpha = io.BytesIO(), figure.patch.get_alpha()
+    figure.patch.set_alpha(1)
     figure.savefig(stream, format='png', dpi=dpi, facecolor='white')
+    figure.patch.set_alpha(alpha)
     return stream.getvalue()
 
 

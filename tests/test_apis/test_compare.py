@@ -1,14 +1,17 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """The tables hold the numbers of the stored predictions, in every format."""
 
+import csv
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
 from fmae_iat_plugin.apis.compare import main
+from fmae_iat_plugin.apis.run_results import write_results
 
 AUS = ('AU1', 'AU2', 'AU4', 'AU6', 'AU9', 'AU12', 'AU25', 'AU26')  # DISFA's
 SKILL = {'fmae': 1., 'iat_50%': 1.6}
@@ -74,6 +77,23 @@ def test_text(folder, capsys):
     mean = numbers(stored, 'iat_50%')[0][0] - numbers(stored, 'fmae')[0][0]
     assert 'significant' in difference.splitlines()[2] and mean > 3
     assert abs(float(difference.splitlines()[2].split()[1]) - mean) <= .0501
+
+
+def test_the_results_are_of_all_experiments_of_the_folder(folder, tmp_path):
+    root, stored = folder
+    shutil.copytree(root, tmp_path / 'out')
+    text = write_results(str(tmp_path / 'out'))
+    rows = list(csv.DictReader((tmp_path / 'out' / 'results.csv').open()))
+    assert len(rows) == 8
+    for row in rows:
+        scores, labels = stored[row['experiment'], int(row['seed']), int(row['fold'])]
+        for k, au in enumerate(AUS):
+            assert float(row[au]) == pytest.approx(
+                100 * f1_score(labels[:, k], scores[:, k] >= .5))
+    for name in SKILL:
+        mean, spread = numbers(stored, name)
+        assert f'{mean[0]:.1f} ± {spread[0]:.1f}' in text
+    assert write_results(str(tmp_path / 'empty')) == 'no run is finished\n'
 
 
 @pytest.mark.parametrize('form,bold,name', [

@@ -59,4 +59,5 @@ def test_svg_repeats():
 
 def test_png_has_a_white_ground():
     with Image.open(io.BytesIO(to_png(picture(), dpi=50))) as image:
-        assert image.size == (210, 160) and image.convert('RGB').getpixel((0, 0)) == (255,) * 3
+        assert image.size == (210, 160)
+        assert image.convert('RGBA').getpixel((0, 0)) == (255,) * 4
