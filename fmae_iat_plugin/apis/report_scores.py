@@ -127,7 +127,8 @@ def cooccurrence_block(experiments: Dict[str, Sequence[Run]]) -> dict:
 
 
 def data_block(runs: Sequence[Run]) -> dict:
-    """What was tested: people, frames, prevalence in percent, by fold; of one seed's runs."""
+    """What was tested, of one seed's runs: people and frames by fold, prevalence in percent, and
+    ``all_present``: the mean F1 in percent of calling every action unit present, 2 p / (1 + p)."""
     folds, parts = [], []
     for run in runs:
         part: Predictions = read_predictions(run.predictions)
@@ -136,10 +137,12 @@ def data_block(runs: Sequence[Run]) -> dict:
         parts.append(part)
     labels = np.concatenate([part.labels for part in parts])
     coded = ~np.isnan(labels)
+    share = np.array([column[known].mean() if known.any() else np.nan
+                      for column, known in zip(labels.T, coded.T)])
     return dict(folds=folds, people=sum(fold['people'] for fold in folds), frames=len(labels),
                 coded=dict(zip(parts[0].classes, coded.sum(0).tolist())),
-                prevalence={name: 100 * float(column[known].mean()) if known.any() else None
-                            for name, column, known in zip(parts[0].classes, labels.T, coded.T)})
+                prevalence=dict(zip(parts[0].classes, (100 * share).tolist())),
+                all_present=100 * float(np.mean([2 * p / (1 + p) for p in share if p > 0])))
 
 
 def cost_block(runs: Sequence[Run]) -> Optional[dict]:

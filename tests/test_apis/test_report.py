@@ -4,6 +4,7 @@
 ``FMAE_REPORT=report.json FMAE_REPORT_RUNS=FOLDER`` computes those of a real report again as well.
 """
 
+import copy
 import html
 import json
 import math
@@ -17,10 +18,12 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 from PIL import Image
+from sklearn.metrics import f1_score
 
 from fmae_iat_plugin.action_units import ACTION_UNITS, parse_au
 from fmae_iat_plugin.apis import compare
 from fmae_iat_plugin.apis.report import choose, main, published_f1
+from fmae_iat_plugin.apis.report_claims import _rises
 
 pytest.importorskip('jinja2', reason="needs the extra 'analysis'")
 _TRUTH = runpy.run_path(str(Path(__file__).with_name('report_truth.py')))
@@ -143,7 +146,10 @@ def truth(folder, report, frames, sequence_frames, seed=0):
         people=len(found.names), frames=len(labels),
         coded=dict(zip(found.classes, (~np.isnan(labels)).sum(0))),
         prevalence=dict(zip(found.classes, [100 * np.mean(column[~np.isnan(column)])
-                                            for column in labels.T])))
+                                            for column in labels.T])),
+        all_present=np.mean([100 * f1_score(column[~np.isnan(column)],
+                                            np.ones((~np.isnan(column)).sum()))
+                             for column in labels.T]))
     a, b = experiments[ours], experiments[base]
     spans = a.intervals(seed, b)
     out['difference'] = dict(
@@ -323,6 +329,18 @@ def test_claims_follow_from_the_numbers(made):
         from scipy import stats
         assert effect('The stronger')['interval'] == pytest.approx(
             stats.ttest_1samp(gaps, 0).confidence_interval(.95))
+
+
+@pytest.mark.parametrize('aucs, disagree', [((70., 60.), True), ((60., 70.), False)])
+def test_a_rise_of_f1_without_one_of_auc_is_said(made, aucs, disagree):
+    report = copy.deepcopy(made[2])
+    assert report['difference']['values'][0] > 0
+    for name, auc in zip(('fmae', 'iat'), aucs):
+        report['experiments'][name]['over_seeds']['auc']['mean'] = auc
+    sentence = _rises(report)['sentence']
+    assert ('The two disagree' in sentence) == disagree
+    assert f'{aucs[0]:.1f} and {aucs[1]:.1f} %' in sentence
+    assert f'present scores {report["data"]["all_present"]:.1f} %' in sentence
 
 
 class Texts(HTMLParser):
