@@ -164,10 +164,11 @@ def truth(folder, report, frames, sequence_frames, seed=0):
     out['cooccurrence'] = dict(tables=tables, distance={
         name: np.nanmean(np.abs(tables[name] - tables['labels'])[off]) for name in (base, ours)})
     for kind, rows in report['ablations'].items():
-        places = {tuple(place) for place in rows[0]['places']}
+        places = [tuple(place) for place in rows[0]['places']]
         out['ablations'][kind] = []
         for row in rows:
-            part = Experiment([run for run in runs[row['name']] if (run.fold, run.seed) in places])
+            part = Experiment([run for place in places for run in runs[row['name']]
+                               if (run.fold, run.seed) == place])
             found = probe_block(of(row['name'], places), 'random')
             losses = [[line['loss_id'] for line in run.log if 'loss_id' in line][-1:]
                       for run in part.runs]
