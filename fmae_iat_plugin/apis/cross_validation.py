@@ -34,7 +34,6 @@ from fmae_iat_plugin.parallel import counting_bar, watch_parent
 from .errors import say_error
 from .run_features import FEATURE_FRAMES, choose_frames, write_features
 from .run_plan import NOTE, Run, plan_runs, run_config
-from .versions import versions
 
 
 def train_and_test(run: Run, launcher: str = 'none', resume: bool = False,
@@ -87,13 +86,10 @@ def _claim(run: Run, cfg: Config) -> None:
     """The run's folder belongs to one config, or a resumed run would be of two. The versions noted
     are those of the last process."""
     digest = hashlib.sha256(cfg.pretty_text.encode()).hexdigest()[:16]
-    path = Path(run.work_dir, NOTE)
-    if path.is_file():
-        if run.note()['digest'] != digest:
-            raise ValueError(f'{run.work_dir} was begun with another config or other options. '
-                             'Remedy: another --out, or remove this folder.')
-    write_whole(path, json.dumps({**run._asdict(), 'digest': digest, 'versions': versions()},
-                                 indent=1).encode())
+    if Path(run.work_dir, NOTE).is_file() and run.note()['digest'] != digest:
+        raise ValueError(f'{run.work_dir} was begun with another config or other options. '
+                         'Remedy: another --out, or remove this folder.')
+    run.write_note(digest)
 
 
 def cross_validate(runs: Sequence[Run], workers: int = 1, gpus: Sequence[str] = (),

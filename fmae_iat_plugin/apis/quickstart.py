@@ -30,8 +30,7 @@ from fmae_iat_plugin.engine import ProgressBarHook
 from fmae_iat_plugin.files import write_whole
 
 from .run_features import choose_frames, write_features
-from .run_plan import NOTE, Run
-from .versions import versions
+from .run_plan import Run
 
 BASE, OURS = 'FMAE', 'FMAE-IAT'
 #: Sized by CPU time; the shortcut is the strongest: people differ in their action units as far as
@@ -185,8 +184,7 @@ class Quickstart:
     def test(self, name: str) -> None:
         """What a run of a cross-validation leaves: its note, features and predictions."""
         cfg, (run, ) = self.config(name), self.runs()[name]
-        write_whole(Path(run.work_dir, NOTE), json.dumps(
-            {**run._asdict(), 'digest': self._digest(), 'versions': versions()}).encode())
+        run.write_note(self._digest())
         cfg.load_from = str(self.checkpoint(name))
         cfg.test_evaluator.out_file = str(run.predictions)
         runner = self._runner(cfg)

@@ -10,13 +10,14 @@ import numpy as np
 from fmae_iat_plugin.evaluation.calibration import calibration
 from fmae_iat_plugin.evaluation.comparison import experiment_counts, scores
 from fmae_iat_plugin.evaluation.cooccurrence import cooccurrence, distance
-from fmae_iat_plugin.evaluation.evidence import Predictions, paper_table, read_predictions
+from fmae_iat_plugin.evaluation.evidence import Predictions, read_predictions
 from fmae_iat_plugin.evaluation.intervals import mean_f1
 from fmae_iat_plugin.evaluation.scores import Counts, f1_from_counts, threshold_counts
 from fmae_iat_plugin.visualization.curves import metric_by_epoch, read_scalars
 
 from .compare import predictions_by_seed
 from .run_plan import Run
+from .run_results import paper_choice
 
 
 def f1_block(runs: Sequence[Run], seed: int = 0) -> dict:
@@ -68,15 +69,9 @@ def tuned_f1(runs: Sequence[Run]) -> Optional[dict]:
 def best_epochs(runs: Sequence[Run]) -> Optional[List[int]]:
     """The epoch of each run that is best on its test fold, as the paper selects it; None where a
     run was not tested during its training."""
-    out = []
-    for run in runs:
-        history = read_scalars(run.work_dir)
-        best = paper_table([row for row in history if 'epoch' not in row],
-                           read_predictions(run.predictions).classes)
-        if best is None:
-            return None
-        out.append(int(best['epoch']))
-    return out
+    classes = read_predictions(runs[0].predictions).classes
+    best = [paper_choice(run, classes) for run in runs]
+    return None if None in best else [int(choice['epoch']) for choice in best]
 
 
 def last_identity_loss(runs: Sequence[Run]) -> Optional[float]:

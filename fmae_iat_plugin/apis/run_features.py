@@ -11,7 +11,7 @@ from mmpretrain.registry import DATASETS
 from torch import nn
 from torch.utils.data import Subset
 
-from fmae_iat_plugin.evaluation import extract_features
+from fmae_iat_plugin.evaluation import draw_frames, extract_features
 from fmae_iat_plugin.files import write_whole
 
 FEATURE_FRAMES = 200  # of each person: the paper's probe draws 100, by sequence it needs more
@@ -33,20 +33,6 @@ class RunFeatures(NamedTuple):
     paths: np.ndarray
     sequences: np.ndarray
     names: Tuple[str, ...]
-
-
-def draw_frames(subjects: np.ndarray, frames: int) -> np.ndarray:
-    """At most ``frames`` frames of each subject, at random: a draw of the data alone, the same in
-    every run. Frames without a subject (-1) are not drawn.
-
-    Returns:
-        Frame numbers, ascending.
-    """
-    chosen = []
-    for subject in np.unique(subjects[subjects >= 0]):
-        rng = np.random.default_rng([0, int(subject)])
-        chosen.append(rng.permutation(np.flatnonzero(subjects == subject))[:frames])
-    return np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, int)
 
 
 class ChosenFrames(NamedTuple):

@@ -8,6 +8,10 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 from mmengine.config import Config
 
+from fmae_iat_plugin.files import write_whole
+
+from .versions import versions
+
 NOTE = 'run.json'
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
@@ -41,8 +45,13 @@ class Run(NamedTuple):
         """Features of frames of all people, see :mod:`.run_features`."""
         return Path(self.work_dir, 'features.npz')
 
+    def write_note(self, digest: str) -> None:
+        """Note its fields, the digest of its config, and the versions of this process."""
+        write_whole(Path(self.work_dir, NOTE), json.dumps(
+            {**self._asdict(), 'digest': digest, 'versions': versions()}, indent=1).encode())
+
     def note(self) -> dict:
-        """What it noted when it began: its fields, ``digest`` of its config, ``versions``."""
+        """What :meth:`write_note` wrote: its fields, ``digest`` and ``versions``."""
         return json.loads(Path(self.work_dir, NOTE).read_text(encoding='utf-8'))
 
 

@@ -45,17 +45,23 @@ def read_runs(folder: str) -> List[Run]:
     return sorted(runs, key=lambda run: (run.experiment, run.seed, run.fold))
 
 
+def paper_choice(run: Run, classes: Sequence[str]) -> Optional[dict]:
+    """:func:`~fmae_iat_plugin.evaluation.evidence.paper_table` of the run's log, if it was tested
+    after its epochs; of an epoch that a resumed run repeated the later line counts."""
+    from fmae_iat_plugin.visualization.curves import read_scalars
+    epochs = {row['step']: row for row in read_scalars(run.work_dir) if 'paper/f1' in row}
+    return paper_table(list(epochs.values()), classes)
+
+
 def run_scores(run: Run) -> dict:
     """F1 and AUC of a run in percent: ``f1``, ``auc``, ``aus``, and ``paper``, if it was tested
     after its epochs."""
-    from fmae_iat_plugin.visualization.curves import read_scalars
     found = pool_predictions([run.predictions])
     scores = action_unit_scores(found.scores, found.labels, found.classes)
-    epochs = {row['step']: row for row in read_scalars(run.work_dir) if 'paper/f1' in row}
     return dict(experiment=run.experiment, fold=run.fold, seed=run.seed, frames=len(found.scores),
                 f1=scores['f1/mean'], auc=scores['auc/mean'],
                 aus={name: scores[f'f1/{name}'] for name in found.classes},
-                paper=paper_table(list(epochs.values()), found.classes))
+                paper=paper_choice(run, found.classes))
 
 
 def _mean_std(values: Sequence[Optional[float]]) -> Dict[str, float]:

@@ -18,7 +18,7 @@ All are in percent. A class without a test image counts as 0 in ``single-label/r
 ``save_best='accuracy/top1'`` selects the best test epoch, as the published numbers do.
 """
 from .action_unit_metric import ActionUnitMetric
-from .features import Features, extract_features
+from .features import Features, draw_frames, extract_features
 from .identity_probe import ProbeResult, identity_probe, split_frames
 from .intervals import (
     bootstrap,
@@ -45,7 +45,7 @@ from .scores import (
 __all__ = [
     'PAPER_THRESHOLDS', 'ActionUnitMetric', 'Counts', 'Features', 'ProbeResult',
     'accuracy_from_counts', 'action_unit_scores', 'best_shared_threshold', 'best_thresholds',
-    'bootstrap', 'bootstrap_mean', 'extract_features', 'f1_difference', 'f1_from_counts',
-    'f1_interval', 'identity_probe', 'mean_f1', 'paper_f1', 'resolve_thresholds', 'roc_auc',
-    'split_frames', 'subject_counts', 'threshold_counts'
+    'bootstrap', 'bootstrap_mean', 'draw_frames', 'extract_features', 'f1_difference',
+    'f1_from_counts', 'f1_interval', 'identity_probe', 'mean_f1', 'paper_f1',
+    'resolve_thresholds', 'roc_auc', 'split_frames', 'subject_counts', 'threshold_counts'
 ]

@@ -28,6 +28,23 @@ class Features(NamedTuple):
     paths: np.ndarray
 
 
+def draw_frames(subjects: np.ndarray, frames: int, seed: int = 0) -> np.ndarray:
+    """At most ``frames`` frames of each subject, at random. A subject's draw depends on the seed
+    and the subject alone.
+
+    Args:
+        subjects: ``[N]`` subject of each frame, -1 = unknown (never drawn).
+
+    Returns:
+        Frame numbers, ascending.
+    """
+    chosen = []
+    for subject in np.unique(subjects[subjects >= 0]):
+        rng = np.random.default_rng([seed, int(subject)])
+        chosen.append(rng.permutation(np.flatnonzero(subjects == subject))[:frames])
+    return np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, int)
+
+
 @torch.no_grad()
 def extract_features(model: nn.Module, data: Dataset | DataLoader, batch_size: int = 64,
                      num_workers: int = 0) -> Features:

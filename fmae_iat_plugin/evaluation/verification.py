@@ -11,6 +11,8 @@ from typing import NamedTuple, Optional, Tuple
 
 import numpy as np
 
+from .features import draw_frames
+
 _EDGES = 500  # thresholds from the quantiles of either kind of pair: a resolution of 0.2 points
 
 
@@ -74,7 +76,7 @@ def verification(features: np.ndarray, subjects: np.ndarray,
 
     Args:
         features: ``[N, D]``; standardised over these frames, compared by cosine similarity.
-        subjects: ``[N]`` person of each frame.
+        subjects: ``[N]`` person of each frame, -1 = unknown (left out).
         sequences: ``[N]`` sequence of each frame within its person, '' = unknown. Pairs of one
             known sequence are left out: neighbouring frames are near-duplicates.
         frames: Of each person at most, drawn at random.
@@ -84,10 +86,8 @@ def verification(features: np.ndarray, subjects: np.ndarray,
         ValueError: If no pair of the same person, or none of different people, is left.
     """
     subjects = np.asarray(subjects)
-    people = np.unique(subjects)
-    rows = np.concatenate([
-        np.random.default_rng([seed, int(k)]).permutation(np.flatnonzero(subjects == k))[:frames]
-        for k in people]) if len(people) else np.zeros(0, int)
+    rows = draw_frames(subjects, frames, seed)
+    people = np.unique(subjects[rows])
     x = np.asarray(features, dtype=np.float64)[rows]
     spread = x.std(0)
     x = (x - x.mean(0)) / np.where(spread > 0, spread, 1)

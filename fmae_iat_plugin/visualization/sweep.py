@@ -34,7 +34,7 @@ def _checked(labels: Sequence[str], values: Mapping[str, Sequence[Tuple[float, f
 
 
 def plot_sweep(labels: Sequence[str], values: Mapping[str, Sequence[Tuple[float, float, float]]],
-               xlabel: str, chance: Mapping[str, float] = {},  # noqa: B006  never written to
+               xlabel: str, chance: Optional[Mapping[str, float]] = None,
                published: Sequence[Optional[float]] = ()) -> Figure:
     """One panel for each number, one below the other.
 
@@ -51,6 +51,7 @@ def plot_sweep(labels: Sequence[str], values: Mapping[str, Sequence[Tuple[float,
         ValueError: If anything does not fit the labels, an interval is upside down or ``chance``
             names no panel.
     """
+    chance = chance or {}
     tables = _checked(labels, values, chance, published)
     place = np.arange(len(labels), dtype=np.float64)
     figure = new_figure(4.2, .8 + 2.1 * len(tables))
