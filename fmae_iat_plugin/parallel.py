@@ -13,6 +13,8 @@ from joblib import Parallel, delayed
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from .extras import needs_extra
+
 BACKENDS = ('loky', 'ray')
 _OBJECT_STORE = 256 * 2**20  # bytes of a Ray of our own; the results here are rows of a table
 
@@ -122,11 +124,8 @@ def _call(work: Callable, folder: str, unit) -> Any:
 
 def _ray(work: Callable, units: list, number: int,
          address: Optional[str]) -> Iterator[Tuple[int, Any]]:
-    try:
+    with needs_extra('ray', "backend 'ray'", '--backend loky', ParallelError):
         import ray
-    except ImportError as error:
-        raise ParallelError("backend 'ray' needs Ray, which is not installed. Remedy: "
-                            "pip install 'fmae_iat_plugin[ray]', or --backend loky.") from error
     started = not ray.is_initialized()
     if started:
         _start_ray(ray, number, address)

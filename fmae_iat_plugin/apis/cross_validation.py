@@ -28,6 +28,7 @@ from mmengine.runner import Runner, load_checkpoint
 
 import fmae_iat_plugin  # noqa: F401  registers
 from fmae_iat_plugin.engine.launch import init_cpu_process_group
+from fmae_iat_plugin.extras import needs_extra
 from fmae_iat_plugin.files import write_whole
 from fmae_iat_plugin.parallel import counting_bar, watch_parent
 
@@ -181,11 +182,8 @@ def submit(runs: Sequence[Run], out: str, cluster: str = 'slurm', processes: int
     Raises:
         ImportError: If submitit is not installed.
     """
-    try:
+    with needs_extra('slurm', 'job arrays'):
         import submitit
-    except ImportError as error:
-        raise ImportError(f'job arrays need submitit ({error}). Remedy: pip install '
-                          "'fmae_iat_plugin[slurm]'.") from error
     executor = submitit.AutoExecutor(folder=str(Path(out, 'jobs')), cluster=cluster)
     executor.update_parameters(name='cross_validate', tasks_per_node=processes,
                                **(parameters or {}))

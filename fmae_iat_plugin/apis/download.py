@@ -13,6 +13,8 @@ from typing import Optional
 
 from filelock import FileLock, Timeout
 
+from fmae_iat_plugin.extras import needs_extra
+
 
 def fetch(url: str, target: Path, sha256: Optional[str] = None, retries: int = 4,
           timeout: float = 60.) -> str:
@@ -35,14 +37,10 @@ def fetch(url: str, target: Path, sha256: Optional[str] = None, retries: int = 4
     """
     if sha256 is not None and not re.fullmatch('[0-9a-fA-F]{64}', sha256):
         raise ValueError(f'{sha256!r} is no SHA-256. Remedy: 64 hexadecimal digits')
-    try:
+    with needs_extra('zoo', 'downloads', 'fetch it with a browser and give it by --file FILE'):
         import gdown
         import requests
         from gdown.exceptions import DownloadError, FileURLRetrievalError
-    except ImportError as error:
-        raise ImportError('downloads need gdown, which is not installed. Remedy: pip install '
-                          "'fmae_iat_plugin[zoo]', or fetch the file with a browser and give it "
-                          'by --file FILE') from error
     target.parent.mkdir(parents=True, exist_ok=True)
     unchecked = target.with_name(f'.{target.name}.unchecked')
     by_hand = 'Remedy: fetch it with a browser and give it by --file FILE'

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from mmengine.config import Config
 
+from fmae_iat_plugin.extras import needs_extra
+
 #: steps of a test pipeline that a file may ask for: names in it could otherwise be any function
 STEPS = ('Resize', 'ResizeEdge', 'CenterCrop', 'PackInputs')
 AT_A_TIME = 4  #: faces on a CPU: what more of them need does not stay in its caches
@@ -22,11 +24,8 @@ def import_onnxruntime():
     Raises:
         ImportError: If it is not installed.
     """
-    try:
+    with needs_extra('export', 'ONNX Runtime'):
         import onnxruntime
-    except ImportError as error:
-        raise ImportError(f'ONNX Runtime cannot be imported ({error}). Remedy: pip install '
-                          "'fmae_iat_plugin[export]'.") from error
     return onnxruntime
 
 

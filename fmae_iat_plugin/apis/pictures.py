@@ -7,17 +7,15 @@ from typing import Callable, List, Optional, Sequence, Union
 import cv2
 import numpy as np
 
+from fmae_iat_plugin.extras import needs_extra
 from fmae_iat_plugin.faces.sources import VIDEOS
 from fmae_iat_plugin.files import UniqueNames, write_whole
 
 from .predictions import FacePrediction
 from .writers import Writer
 
-try:
+with needs_extra('analysis', 'pictures'):
     from fmae_iat_plugin.visualization import Painter, VideoFile, plot_timeline, to_png
-except ImportError as error:
-    raise ImportError(f"pictures need matplotlib ({error}). Remedy: pip install "
-                      "'fmae_iat_plugin[analysis]'.") from error
 
 RATE = 25.  #: frames a second of a video whose container knows no times
 

@@ -17,6 +17,8 @@ from typing import List, Sequence
 
 import numpy as np
 
+from fmae_iat_plugin.extras import needs_extra
+
 #: How the ranges are found, and ONNX Runtime's name of it: the extremes; the range with the least
 #: Kullback-Leibler divergence; all but the outermost 0.001 % of the values.
 METHODS = dict(minmax='MinMax', entropy='Entropy', percentile='Percentile')
@@ -37,12 +39,10 @@ def quantize(model: Path, out: Path, faces: Sequence[np.ndarray], method: str = 
     """
     if method not in METHODS:
         raise ValueError(f'calibration method {method!r} is none of {", ".join(METHODS)}.')
-    try:
+    with needs_extra('export', 'int8'):
         import onnx
         from onnxruntime import quantization as ort
         from onnxruntime.quantization.shape_inference import quant_pre_process
-    except ImportError as error:
-        raise ImportError(f"{error}. Remedy: pip install 'fmae_iat_plugin[export]'.") from error
 
     class Faces(ort.CalibrationDataReader):
         """One face after the other."""

@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 from typing import Dict, List, Optional
 
+from fmae_iat_plugin.extras import needs_extra
 from fmae_iat_plugin.faces import DetectorSpec
 from fmae_iat_plugin.visualization.bars import CSS, bars_html, wide_image
 
@@ -179,11 +180,8 @@ def serve(models: Dict[str, AUInferencer], limits: Limits, port: int, note: str 
         os.environ['GRADIO_TEMP_DIR'] = str(root / 'cache')
         (root / 'work').mkdir()
         (root / 'cache').mkdir()
-        try:
+        with needs_extra('demo', 'web page'):
             import gradio as gr
-        except ImportError as error:
-            raise ImportError(f'the page needs Gradio ({error}). Remedy: pip install '
-                              "'fmae_iat_plugin[demo]'.") from error
         page = build_page(Demo(models, limits, root / 'work'), note)
         fonts = ['system-ui', 'sans-serif']
         page.queue(max_size=16, api_open=False).launch(

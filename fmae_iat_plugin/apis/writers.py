@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import List, Sequence, Union
 
 from fmae_iat_plugin.action_units import au_name
+from fmae_iat_plugin.extras import needs_extra
 from fmae_iat_plugin.files import UniqueNames, partial_path
 
 from .predictions import FacePrediction
@@ -38,12 +39,9 @@ def _column(au: int, ending: str = '') -> str:
 
 
 def _import_pyarrow():
-    try:
+    with needs_extra('parquet', 'format parquet', 'another format'):
         import pyarrow
         import pyarrow.parquet
-    except ImportError as error:
-        raise ImportError(f'the format parquet needs pyarrow ({error}). Remedy: pip install '
-                          'pyarrow, or another format.') from error
     return pyarrow
 
 

@@ -25,6 +25,8 @@ from mmengine.logging import MMLogger
 from torch import nn
 from torch.nn import functional as F
 
+from fmae_iat_plugin.extras import needs_extra
+
 from .intervals import bootstrap_mean
 
 
@@ -140,13 +142,10 @@ def _sides(frames: np.ndarray, sequences: np.ndarray, test: int, rng) -> Tuple[n
 def logistic_probe(train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray) -> np.ndarray:
     """Logistic regression (C = 1): natural logarithm of the probability of each of the S classes,
     ascending, for each row of ``test_x`` ``[M, D]``: ``[M, S]``."""
-    try:
+    with needs_extra('analysis', 'identity probe'):
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
-    except ImportError as error:
-        raise ImportError("the identity probe needs scikit-learn. Remedy: pip install "
-                          "'fmae_iat_plugin[analysis]'") from error
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
     return probe.fit(train_x, train_y).predict_log_proba(test_x)
 

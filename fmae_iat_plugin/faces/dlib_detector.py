@@ -7,6 +7,8 @@ from typing import List, Sequence
 import cv2
 import numpy as np
 
+from fmae_iat_plugin.extras import needs_extra
+
 from .detector import Detections
 from .records import CropError
 
@@ -20,11 +22,8 @@ def import_dlib():
     Raises:
         CropError: If it is not installed.
     """
-    try:
+    with needs_extra('face', "detector 'dlib'", 'an mmdet detector', CropError):
         import dlib
-    except ImportError as error:
-        raise CropError(f'dlib cannot be imported ({error}). Remedy: pip install '
-                        "'fmae_iat_plugin[face]', or use an mmdet detector.") from error
     return dlib
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from fmae_iat_plugin.datasets.skipped import Skip
 from fmae_iat_plugin.datasets.transforms import LoadFace, UnreadableImageError
+from fmae_iat_plugin.extras import needs_extra
 
 from .records import BAD_IMAGE, BAD_VIDEO, SHORT_VIDEO, CropError, Frame, Unit
 
@@ -19,11 +20,8 @@ def import_av():
     Raises:
         CropError: If it is not installed.
     """
-    try:
+    with needs_extra('face', 'videos', error=CropError):
         import av
-    except ImportError as error:
-        raise CropError(f'videos need PyAV, which cannot be imported ({error}). Remedy: pip '
-                        "install 'fmae_iat_plugin[face]'.") from error
     return av
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from fmae_iat_plugin.action_units import ACTION_UNITS, au_name
+from fmae_iat_plugin.extras import needs_extra
 
 from .annotate import FAINT, INK, face_colour, put_tag, put_text
 
@@ -38,12 +39,9 @@ def grad_cam(model: torch.nn.Module, inputs: torch.Tensor, output: int) -> np.nd
         ImportError: If pytorch-grad-cam is not installed.
         ValueError: If the backbone has no transformer layers.
     """
-    try:
+    with needs_extra('analysis', 'heat maps'):
         from pytorch_grad_cam import GradCAM
         from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
-    except ImportError as error:
-        raise ImportError(f'heat maps need pytorch-grad-cam ({error}). Remedy: pip install '
-                          "'fmae_iat_plugin[analysis]'.") from error
     backbone = model.backbone
     if not hasattr(backbone, 'layers') or not hasattr(backbone, 'num_extra_tokens'):
         raise ValueError(f'the backbone is a {type(backbone).__name__}. Remedy: a model with a '

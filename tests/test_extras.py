@@ -1,0 +1,57 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""Whoever lacks a package is told the extra that installs it."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from fmae_iat_plugin.extras import needs_extra
+
+ROOT = Path(__file__).parents[1]
+#: import name -> distribution, where they differ; None: ours, or a need of one that is listed
+NAMES = {'dlib': 'dlib-bin', 'pytorch_grad_cam': 'grad-cam', 'sklearn': 'scikit-learn',
+         'fmae_iat_plugin': None, 'requests': None}
+
+
+def uses() -> list:
+    """(file, extra, top-level packages imported) of every ``with needs_extra(...)``."""
+    found = []
+    for path in sorted((ROOT / 'fmae_iat_plugin').rglob('*.py')):
+        for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+            if not isinstance(node, ast.With) or not isinstance(node.items[0].context_expr,
+                                                                ast.Call):
+                continue
+            call = node.items[0].context_expr
+            if getattr(call.func, 'id', '') == 'needs_extra':
+                names = {name for line in node.body
+                         for name in ([line.module] if isinstance(line, ast.ImportFrom)
+                                      else [alias.name for alias in line.names])}
+                found.append((path.name, call.args[0].value,
+                              sorted({name.split('.')[0] for name in names})))
+    return found
+
+
+def distributions(extra: str) -> set:
+    lines = (ROOT / 'requirements' / f'{extra}.txt').read_text(encoding='utf-8').splitlines()
+    return {re.match('[A-Za-z0-9_.-]+', line).group() for line in lines
+            if line.strip() and not line.startswith('#')}
+
+
+def test_every_package_is_in_the_extra_that_is_named():
+    assert len(uses()) >= 12
+    for file, extra, packages in uses():
+        assert {NAMES.get(name, name) for name in packages} - {None} <= distributions(extra), file
+
+
+def test_what_is_missing_and_what_to_do():
+    with pytest.raises(ImportError, match="^heat maps: No module named 'no_such_package'. Remedy: "
+                       r"pip install 'fmae_iat_plugin\[analysis\]', or none.$") as caught:
+        with needs_extra('analysis', 'heat maps', 'none'):
+            import no_such_package  # noqa: F401
+    assert isinstance(caught.value.__cause__, ModuleNotFoundError)
+    with pytest.raises(KeyError), needs_extra('face', 'videos', error=KeyError):
+        import no_such_package  # noqa: F401
+    with pytest.raises(ZeroDivisionError), needs_extra('face', 'videos'):
+        _ = 1 / 0  # anything else is left alone
