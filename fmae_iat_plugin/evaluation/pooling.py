@@ -6,23 +6,21 @@ from typing import List, NamedTuple, Sequence, Tuple
 import numpy as np
 
 
-class Predictions(NamedTuple):
-    """Predictions of N faces for C AUs.
+class Pooled(NamedTuple):
+    """Predictions of N frames for C AUs.
 
     Attributes:
         scores (np.ndarray): ``[N, C]`` probabilities.
         labels (np.ndarray): ``[N, C]`` 0, 1 or NaN.
-        subject (np.ndarray): ``[N]`` int, -1 unknown.
         classes (tuple[str]): C names, e.g. ``'AU12'``.
     """
 
     scores: np.ndarray
     labels: np.ndarray
-    subject: np.ndarray
     classes: Tuple[str, ...]
 
 
-def pool_predictions(paths: Sequence[str]) -> Predictions:
+def pool_predictions(paths: Sequence[str]) -> Pooled:
     """Join the ``out_file`` of :class:`ActionUnitMetric` of several folds.
 
     Args:
@@ -35,8 +33,7 @@ def pool_predictions(paths: Sequence[str]) -> Predictions:
     seen: dict = {}
     for path in paths:
         with np.load(path, allow_pickle=False) as data:
-            part = {key: data[key] for key in ('scores', 'labels', 'subject', 'classes',
-                                               'img_path')}
+            part = {key: data[key] for key in ('scores', 'labels', 'classes', 'img_path')}
         if parts and list(part['classes']) != list(parts[0]['classes']):
             raise ValueError(f'{path} has the AUs {", ".join(part["classes"])}, {paths[0]} has '
                              f'{", ".join(parts[0]["classes"])}. Remedy: pool folds of one '
@@ -47,6 +44,5 @@ def pool_predictions(paths: Sequence[str]) -> Predictions:
                                  'the test folds of one seed; they share no image.')
             seen[image] = path
         parts.append(part)
-    joined = {key: np.concatenate([part[key] for part in parts])
-              for key in ('scores', 'labels', 'subject')}
-    return Predictions(classes=tuple(map(str, parts[0]['classes'])), **joined)
+    return Pooled(*(np.concatenate([part[key] for part in parts]) for key in ('scores', 'labels')),
+                  tuple(map(str, parts[0]['classes'])))

@@ -26,7 +26,7 @@ def test_pooled_f1_is_that_of_the_joined_frames(tmp_path, repo):
     folds = [write(tmp_path, f'{k}.npz', seed=k, first=100 * k, count=30 + k) for k in range(3)]
     paths = [str(tmp_path / f'{k}.npz') for k in range(3)]
     pooled = pool_predictions(paths)
-    for key in ('scores', 'labels', 'subject'):
+    for key in ('scores', 'labels'):
         np.testing.assert_array_equal(getattr(pooled, key), np.concatenate([f[key] for f in folds]))
     expected = [100 * f1_score(pooled.labels[:, c], pooled.scores[:, c] >= 0.5) for c in (0, 1)]
     printed = subprocess.run(
