@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import settings
 from PIL import Image
 
@@ -29,6 +30,14 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f'no real data: {folder} does not exist; set FMAE_REAL_DATA')
     return folder
+
+
+@pytest.fixture
+def torch_threads():
+    """Function (number): PyTorch has so many threads during the test."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

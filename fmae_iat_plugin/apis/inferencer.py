@@ -55,7 +55,7 @@ class AUInferencer:
         threshold: Probability from which an action unit is present; a number, or one each.
             Defaults to the checkpoint's (``meta['thresholds']``), else the head's ``thr`` (0.5).
         memory: A face that was not found for so many frames that were looked at keeps its
-            ``face_id`` if the boxes overlap (intersection over union from 0.3).
+            ``face_id`` if its box overlaps the one its motion predicts.
         smoothing: Time constant, in seconds, of an exponential moving average over the
             probabilities of each face of a video; thresholds apply to the smoothed ones. 0: none.
 
@@ -198,7 +198,7 @@ class AUInferencer:
                 if source is not item:
                     if tracker is not None:
                         yield from map(_with_crops, tracker.finish())
-                    item, tracker = source, Tracker(self.memory if source.unit.related else 0)
+                    item, tracker = source, Tracker(self.memory if source.unit.related else None)
                 index += 1
                 height, width = frame.image.shape[:2]
                 small = frame._replace(image=(width, height))

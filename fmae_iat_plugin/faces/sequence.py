@@ -41,7 +41,7 @@ def _batches(items: Iterable, size: int) -> Iterator[list]:
 
 def _find(frames: Iterable[Frame], detector, options: CropOptions, related: bool) -> Iterator:
     """(frame, faces) in order; boxes in pixels of the frame that ``options.halve`` makes."""
-    tracker = Tracker(options.track)
+    tracker = Tracker(options.track if related else None)
     for batch in _batches(frames, detector.batch_size):
         if options.halve:
             batch = [frame if frame.image is None else frame._replace(image=halve(frame.image))
@@ -53,8 +53,6 @@ def _find(frames: Iterable[Frame], detector, options: CropOptions, related: bool
             if frame.image is not None:
                 height, width = frame.image.shape[:2]
                 faces = select_faces(next(found), width, height, options.faces)
-            if not related:  # every image for itself
-                tracker = Tracker()
             yield from tracker.push(frame.number, frame, faces)
     yield from tracker.finish()
 

@@ -1,20 +1,25 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Which faces of a frame are wanted, and how they go on through a sequence.
 
-A face that is missed for a few frames between two detections gets boxes interpolated between them.
-Nothing is extrapolated, nothing is bridged beyond the bound, and only between boxes that overlap:
-a face that went away and came back, or another face, is not bridged.
+Faces are followed by SORT (Bewley et al., "Simple Online and Realtime Tracking", 2016), of the
+library `trackers`. A face that is missed for a few frames between two detections gets boxes
+interpolated between them. Nothing is extrapolated, nothing is bridged beyond the bound, and only to
+a box that overlaps the one its motion predicts: a face that went away and came back, or another
+face, is not bridged.
 """
 
 from collections import deque
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from .detector import Detections
-from .records import DETECTED, TRACKED
+from fmae_iat_plugin.extras import needs_extra
 
-SAME_FACE = 0.3  #: lowest intersection over union of two boxes of one face
+from .detector import Detections
+from .records import DETECTED, TRACKED, CropError
+
+SAME_FACE = 0.3  #: lowest intersection over union of a face's box and the predicted one
 
 Box = Tuple[float, float, float, float]
 
@@ -59,16 +64,6 @@ def select_faces(found: Detections, width: int, height: int, which: str) -> List
     return faces if which == 'all' else faces[:1]
 
 
-def overlap(a: Box, b: Box) -> float:
-    """Intersection over union of two boxes."""
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (a, b)]
-    return width * height / (sum(areas) - width * height)
-
-
 class Tracker:
     """Numbers the faces of a sequence and bridges missed frames.
 
@@ -76,14 +71,20 @@ class Tracker:
     change them; at most ``max_gap`` are held back.
 
     Args:
-        max_gap (int): Longest gap that is bridged, in frame numbers; 0 = none.
+        max_gap (int, optional): Longest gap that is bridged, in frame numbers; 0 = none. None: the
+            frames have nothing to do with each other, the faces of each are numbered from 1.
+
+    Raises:
+        CropError: If the library is not installed.
     """
 
-    def __init__(self, max_gap: int = 0):
-        self.max_gap = max_gap
+    def __init__(self, max_gap: Optional[int] = None):
+        self.max_gap = max_gap or 0
         self._waiting: deque = deque()  # (number, item, faces)
         self._last: Dict[int, Tuple[int, Box]] = {}  # track -> number and box of its last detection
-        self._tracks = 0
+        self._sort = None if max_gap is None else _sort(max_gap)
+        self._number = 0  # of the last frame
+        self._tracks, self._count = WeakKeyDictionary(), 0  # SORT's track -> its number
 
     def push(self, number: int, item: Any, faces: List[Tuple[Box, float]]) -> List[tuple]:
         """Add a frame.
@@ -98,7 +99,7 @@ class Tracker:
         """
         self._last = {track: seen for track, seen in self._last.items()
                       if number - seen[0] - 1 <= self.max_gap}
-        tracks = self._match([box for box, _ in faces])
+        tracks = self._match(number, [box for box, _ in faces])
         for track, (box, _) in zip(tracks, faces):
             if track in self._last:
                 self._bridge(track, *self._last[track], number, box)
@@ -111,19 +112,23 @@ class Tracker:
         """The frames that were held back; the sequence is over."""
         return self._release(None)
 
-    def _match(self, boxes: List[Box]) -> List[int]:
-        """Track of each box: the best overlaps first, then new numbers."""
-        pairs = sorted(((overlap(box, seen[1]), -track, place) for place, box in enumerate(boxes)
-                        for track, seen in self._last.items()), reverse=True)
-        tracks: Dict[int, int] = {}
-        for value, track, place in pairs:
-            if value >= SAME_FACE and place not in tracks and -track not in tracks.values():
-                tracks[place] = -track
-        for place in range(len(boxes)):
-            if place not in tracks:
-                self._tracks += 1
-                tracks[place] = self._tracks
-        return [tracks[place] for place in range(len(boxes))]
+    def _match(self, number: int, boxes: List[Box]) -> List[int]:
+        """Track of each box."""
+        if self._sort is None:
+            return list(range(1, len(boxes) + 1))
+        from supervision import Detections as Boxes
+        for _ in range(min(number - self._number - 1, self.max_gap + 1)):  # numbers in between
+            self._sort.update(Boxes.empty())
+        self._number, before = number, set(self._sort.tracks)
+        found = self._sort.update(Boxes(np.array(boxes, dtype=np.float64).reshape(-1, 4)))
+        followed = {track.tracker_id: track for track in self._sort.tracks}
+        new = (track for track in self._sort.tracks if track not in before)  # as the boxes are
+        tracks = [followed[own] if own >= 0 else next(new) for own in found.tracker_id]
+        for track in tracks:
+            if track not in self._tracks:
+                self._count += 1
+                self._tracks[track] = self._count
+        return [self._tracks[track] for track in tracks]
 
     def _bridge(self, track: int, first: int, a: Box, last: int, b: Box) -> None:
         for number, _, faces in self._waiting:
@@ -138,3 +143,12 @@ class Tracker:
             _, item, faces = self._waiting.popleft()
             final.append((item, sorted(faces, key=lambda face: face.track)))
         return final
+
+
+def _sort(max_gap: int):
+    """SORT, for which every detection is a face."""
+    with needs_extra('face', 'tracking', error=CropError):
+        import supervision  # noqa: F401  its boxes go in
+        from trackers import SORTTracker
+    return SORTTracker(lost_track_buffer=max_gap, minimum_consecutive_frames=1,
+                       minimum_iou_threshold=SAME_FACE)

@@ -11,16 +11,9 @@ from mmpretrain.structures import DataSample
 from fmae_iat_plugin.apis.backends import TorchBackend
 
 
-@pytest.fixture
-def three_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize('number', [1, 2, 3, 8])
-def test_parts_of_a_batch_are_put_together(exported, three_threads, number):
+def test_parts_of_a_batch_are_put_together(exported, torch_threads, number):
+    torch_threads(3)
     cfg, weights, model, _, _ = exported
     rng = np.random.default_rng(number)
     inputs = torch.from_numpy(rng.integers(0, 256, (number, 3, 48, 48), dtype=np.uint8))

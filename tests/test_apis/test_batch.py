@@ -23,8 +23,10 @@ VIDEOS = 4
 
 
 @pytest.fixture
-def run(repo, tmp_path):
+def run(repo, tmp_path, torch_threads, monkeypatch):
     """Function (options) -> command line on four videos, two images and a broken one."""
+    torch_threads(1)  # here as in other processes, or the last digit differs
+    monkeypatch.setenv('OMP_NUM_THREADS', '1')
     config = repo / 'configs/custom/own_table_tiny_48px.py'
     torch.manual_seed(0)
     model = MODELS.build(Config.fromfile(config).model)

@@ -124,9 +124,9 @@ class Overtaking(Blobs):
         return found
 
 
-def test_faces_are_looked_for_in_several_threads_and_stay_in_order(trained, monkeypatch):
+def test_faces_are_looked_for_in_several_threads_and_stay_in_order(trained, torch_threads):
     cfg, path, _ = trained
-    monkeypatch.setattr(torch, 'get_num_threads', lambda: 2)
+    torch_threads(2)
     images = [scene((10 + 3 * i, 40), *[(110 + 5 * i, 20)] * (i % 3 == 0)) for i in range(12)]
     alone = AUInferencer(cfg, path, 'cpu', Blobs())(images, batch_size=4)
     assert AUInferencer(cfg, path, 'cpu', Overtaking())(images, batch_size=4) == alone

@@ -14,9 +14,15 @@ from fmae_iat_plugin.faces import CropError, CropOptions, DetectorSpec, build_de
 from fmae_iat_plugin.faces.dlib_detector import DlibDetector
 from fmae_iat_plugin.faces.frames import read_frames
 from fmae_iat_plugin.faces.records import Unit
-from fmae_iat_plugin.faces.tracking import overlap
 
 pytest.importorskip('dlib', reason="pip install 'fmae_iat_plugin[face]'")
+
+
+def overlap(a, b) -> float:
+    """Intersection over union of two boxes."""
+    width, height = (max(min(a[k + 2], b[k + 2]) - max(a[k], b[k]), 0) for k in (0, 1))
+    return width * height / (np.prod(np.subtract(a[2:], a[:2])) + np.prod(np.subtract(b[2:], b[:2]))
+                             - width * height)
 
 
 def test_a_rendered_face_is_found_where_it_is(portrait):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fmae_iat_plugin.faces import Detections
-from fmae_iat_plugin.faces.tracking import Tracker, overlap, select_faces
+from fmae_iat_plugin.faces.tracking import Tracker, select_faces
 
 
 def detections(*boxes):
@@ -44,17 +44,6 @@ def test_boxes_outside_the_image_are_no_faces():
     assert [box for box, _ in select_faces(found, 100, 100, 'all')] == [(-40, -40, 10, 10)]
 
 
-def test_overlap_counts_pixels():
-    generator = np.random.default_rng(0)
-    for _ in range(50):
-        a, b = np.sort(generator.integers(0, 20, (2, 2, 2)), axis=1).reshape(2, 4)
-        masks = [np.zeros((20, 20), bool) for _ in range(2)]
-        for mask, box in zip(masks, (a, b)):
-            mask[box[1]:box[3], box[0]:box[2]] = True
-        both, either = (masks[0] & masks[1]).sum(), (masks[0] | masks[1]).sum()
-        assert overlap(tuple(a), tuple(b)) == pytest.approx(both / either if both else 0)
-
-
 @pytest.mark.parametrize('missed', [1, 2, 3, 4])
 def test_a_gap_is_bridged_up_to_its_bound_and_not_beyond(missed):
     a, b = (0, 0, 40, 40), (8, 4, 48, 44)
@@ -87,11 +76,30 @@ def test_another_face_is_not_bridged_to():
     assert got[1] == [] and got[2][0][2] == 2
 
 
-def test_without_tracking_nothing_is_held_back():
-    tracker = Tracker()
+def test_without_bridging_nothing_is_held_back():
+    tracker = Tracker(0)
     assert [item for item, _ in tracker.push(1, 'a', [])] == ['a']
     assert [item for item, _ in tracker.push(5, 'b', [((0., 0., 1., 1.), 1.)])] == ['b']
     assert tracker.finish() == []
+
+
+def test_unrelated_frames_number_their_own_faces():
+    tracker, faces = Tracker(), [((0., 0., 9., 9.), 1.), ((50., 0., 59., 9.), .5)]
+    for number, found in enumerate((faces, faces[1:], faces)):
+        (item, got), = tracker.push(number, number, found)
+        assert item == number and [(face.box, face.score, face.track) for face in got] == [
+            (*face, place) for place, face in enumerate(found, 1)]
+
+
+def test_a_missed_face_is_expected_where_its_motion_leads():
+    """12 pixels a frame: after three missed frames the boxes have nothing in common."""
+    def boxes(n):
+        return [] if n in (6, 7, 8) else [(12 * n, 0, 12 * n + 40, 40)]
+    got = follow([(n, boxes(n)) for n in range(12)], 3)
+    assert [got[n][0][2] for n in range(12)] == [1] * 12
+    assert got[7][0] == ('tracked', pytest.approx((84, 0, 124, 40)), 1)
+    still = follow([(n, boxes(5) if n < 6 else boxes(n)) for n in range(12)], 3)  # it stood still
+    assert still[7] == [] and still[9][0][2] == 2
 
 
 def test_two_faces_that_pass_keep_their_numbers():
