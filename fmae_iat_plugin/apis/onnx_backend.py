@@ -4,6 +4,7 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 from typing import Dict, Optional, Sequence, Tuple, Union
 
 import numpy as np
@@ -14,7 +15,6 @@ from fmae_iat_plugin.extras import needs_extra
 
 #: steps of a test pipeline that a file may ask for: names in it could otherwise be any function
 STEPS = ('Resize', 'ResizeEdge', 'CenterCrop', 'PackInputs')
-AT_A_TIME = 4  #: faces on a CPU: what more of them need does not stay in its caches
 KEYS = ('aus', 'thresholds', 'image_size', 'colour_order', 'pipeline')
 
 
@@ -32,7 +32,8 @@ def import_onnxruntime():
 class OnnxBackend:
     """An exported model; the twin of :class:`~.backends.TorchBackend`.
 
-    It uses as many threads as PyTorch does (``OMP_NUM_THREADS``, ``torch.set_num_threads``).
+    It uses as many cores as PyTorch does (``OMP_NUM_THREADS``, ``torch.set_num_threads``): all on a
+    face that comes alone; from the first batch on, each on faces of its own, which is faster.
 
     Args:
         weights: ``.onnx`` file.
@@ -57,7 +58,8 @@ class OnnxBackend:
         if not self.path.is_file():
             raise FileNotFoundError(f'{weights} does not exist. Remedy: python '
                                     f'tools/export_onnx.py CONFIG CHECKPOINT {weights}')
-        self.session = self._open(device)
+        self._cores = torch.get_num_threads()
+        self.session = self._open(device, self._cores)
         self.metadata: Dict[str, str] = dict(self.session.get_modelmeta().custom_metadata_map)
         missing = [key for key in KEYS if key not in self.metadata]
         if missing:
@@ -67,12 +69,14 @@ class OnnxBackend:
         self.threshold = json.loads(self.metadata['thresholds'])
         self.image_size: Tuple[int, int] = tuple(json.loads(self.metadata['image_size']))
         self.outputs = len(self.aus)
-        self._pool = ThreadPoolExecutor(torch.get_num_threads())  # no core waits for another
+        self._on_gpu = self.session.get_providers()[0] != 'CPUExecutionProvider'
+        self._pool: Optional[ThreadPoolExecutor] = None
+        self._opening = Lock()
 
-    def _open(self, device: Optional[str]):
+    def _open(self, device: Optional[str], cores: int):
         ort = import_onnxruntime()
         options = ort.SessionOptions()
-        options.intra_op_num_threads = torch.get_num_threads()
+        options.intra_op_num_threads = cores
         options.log_severity_level = 3  # errors
         # threads that wait for work must not take the cores from those that look for faces
         options.add_session_config_entry('session.intra_op.allow_spinning', '0')
@@ -115,10 +119,19 @@ class OnnxBackend:
         if faces.shape[1:] != (3, *self.image_size):
             raise ValueError(f'the test pipeline gives {faces.shape[1:]}, {self.path} takes '
                              f'{(3, *self.image_size)}. Remedy: the config it was exported with.')
-        if self.session.get_providers()[0] != 'CPUExecutionProvider':
+        if self._on_gpu:
             return self._run(faces)
-        pieces = (faces[first:first + AT_A_TIME] for first in range(0, len(faces), AT_A_TIME))
-        return np.concatenate(list(self._pool.map(self._run, pieces)))
+        if len(faces) > 1:
+            self._deal_out()
+        run = map if self._pool is None else self._pool.map
+        return np.concatenate(list(run(self._run, faces[:, None])))
+
+    def _deal_out(self) -> None:
+        """From now on each face is one core's."""
+        with self._opening:
+            if self._pool is None and self._cores > 1:
+                self.session = self._open('cpu', 1)
+                self._pool = ThreadPoolExecutor(self._cores)
 
     def _run(self, faces: np.ndarray) -> np.ndarray:
         return self.session.run(None, {'faces': faces})[0]

@@ -2,6 +2,7 @@
 """ONNX Runtime beside PyTorch: the same rows; a file may not name what is run."""
 
 import json
+import threading
 
 import cv2
 import numpy as np
@@ -48,6 +49,27 @@ def test_rows_equal_pytorchs(exported, alone):
     rows, wanted = infer(images(11), batch_size=9), truth(images(11), batch_size=5)
     np.testing.assert_allclose(probabilities(rows), probabilities(wanted), atol=1e-3)
     assert np.std(probabilities(wanted), axis=0).max() > .01
+
+
+@pytest.mark.parametrize('cores', [1, 3])
+def test_a_face_alone_has_all_cores_and_many_have_one_each(exported, torch_threads, cores):
+    torch_threads(cores)
+    backend = OnnxBackend(exported[3], 'cpu')
+    rng = np.random.default_rng(7)
+    packed = [dict(inputs=torch.from_numpy(rng.integers(0, 256, (3, 48, 48), dtype=np.uint8)))
+              for _ in range(8)]
+
+    def threads():
+        return backend.session.get_session_options().intra_op_num_threads
+
+    alone = np.concatenate([backend([face]) for face in packed])
+    assert alone.shape == (8, 3) and alone.std(axis=0).min() > 0 and threads() == cores
+    used, run = set(), backend._run
+    backend._run = lambda faces: used.add((len(faces), threading.get_ident())) or run(faces)
+    np.testing.assert_allclose(backend(packed), alone, atol=1e-6)
+    assert threads() == 1 and {size for size, _ in used} == {1}
+    assert (threading.get_ident() in {thread for _, thread in used}) == (cores == 1)
+    np.testing.assert_array_equal(backend(packed[2:5]), backend(packed)[2:5])  # whatever the batch
 
 
 def test_the_command_equals_python(exported, tmp_path):

@@ -183,10 +183,10 @@ def runtimes(infer: AUInferencer, exact: Path, small: Path, packed: list, compil
     calls = {'PyTorch': graph, **({'compiled': torch.compile(graph)} if compiled else {})}
     work = {name: lambda faces, call=call: call(faces.to(device)).cpu()
             for name, call in calls.items()}
-    for name, path in (('ONNX', exact), ('int8', small)):
-        run = OnnxBackend(path, 'cpu').session.run
-        work[name] = lambda faces, run=run: run(None, {'faces': faces.numpy()})
     for batch in (1, 32):
+        for name, path in (('ONNX', exact), ('int8', small)):
+            run = OnnxBackend(path, 'cpu')
+            work[name] = lambda faces, run=run: run([dict(inputs=face) for face in faces])
         faces = torch.stack([packed[row % len(packed)]['inputs'] for row in range(batch)])
         for name, function in work.items():
             with torch.no_grad():
