@@ -4,11 +4,13 @@
 Frames are read in one thread and their faces found and cropped in others while the model works on
 the faces before them; a few frames wait in between, so memory does not grow with a video. As many
 threads look for faces as PyTorch uses (``OMP_NUM_THREADS``, ``torch.set_num_threads``), if the
-detector allows it: whatever the slowest stage is, no core waits for another stage.
+detector allows it, and two batches are under way: whatever the slowest stage is, no core waits for
+another stage.
 """
 
 import inspect
 from contextlib import ExitStack, closing
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Callable, Iterator, List, Optional, Sequence, Union
@@ -168,26 +170,27 @@ class AUInferencer:
 
         Args:
             on_frame: Called with every frame that was looked at (uint8 BGR ``[H, W, 3]``) and its
-                rows, before these are yielded. Some 50 frames are in memory then.
+                rows, before these are yielded. Some 70 frames are in memory then.
         """
         if batch_size < 1 or stride < 1:
             raise ValueError(f'batch_size {batch_size}, stride {stride}. Remedy: 1 or more.')
         self.problems: List[Skip] = []
         self._smooth = Smoother(self.smoothing)
         items = read_items(find_inputs(inputs), stride, self.problems)
-        keep, waiting, faces = on_frame is not None, [], 0
-        held = 16 if keep else 256
+        keep = on_frame is not None
+        held = 8 if keep else 256
         many = getattr(self.detector, 'thread_safe', self.detector is None)
         threads = torch.get_num_threads() if many else 1
         with closing(prefetch(items, 16)) as frames, closing(prefetch(
                 self._faces(frames, keep, threads), min(2 * batch_size, held))) as found:
-            for entry in found:
-                waiting.append(entry)
-                faces += len(entry[1])
-                if faces >= batch_size or len(waiting) >= held:
-                    yield from self._rows(waiting, batch_size, on_frame)
-                    waiting, faces = [], 0
-        yield from self._rows(waiting, batch_size, on_frame)
+            batches = _batches(found, batch_size, held)
+            # the next batch begins when the first core is through with this one; one face has all
+            scored = ((self._scored(1, batch) for batch in batches) if batch_size == 1 else
+                      map_ahead(partial(self._scored, batch_size), batches,
+                                min(2, torch.get_num_threads())))
+            with closing(scored):
+                for batch, scores in scored:
+                    yield from self._rows(batch, scores, on_frame)
 
     def _faces(self, frames, keep: bool, threads: int) -> Iterator[tuple]:
         """(frame with its size for the image, [(face, crop)], image if kept) in order."""
@@ -230,12 +233,16 @@ class AUInferencer:
         """Probabilities ``[n, C]`` of face crops, uint8 BGR, by the config's test pipeline."""
         return self.backend([self.pipeline(dict(img=crop)) for crop in crops])
 
-    def _rows(self, waiting: list, batch_size: int,
+    def _scored(self, batch_size: int, batch: list) -> tuple:
+        """A batch of frames, and the probabilities of all their faces."""
+        crops = [crop for _, faces, _ in batch for _, crop in faces]
+        return batch, [row for first in range(0, len(crops), batch_size)
+                       for row in self.scores(crops[first:first + batch_size])]
+
+    def _rows(self, batch: list, found: list,
               on_frame: Optional[Callable] = None) -> Iterator[FacePrediction]:
-        crops = [crop for _, faces, _ in waiting for _, crop in faces]
-        scores = (row for first in range(0, len(crops), batch_size)
-                  for row in self.scores(crops[first:first + batch_size]))
-        for frame, faces, image in waiting:
+        scores = iter(found)
+        for frame, faces, image in batch:
             start, size, rows = (frame.source, frame.number, frame.timestamp), frame.image, []
             for face, _ in faces:
                 values = self._smooth(frame, face.track, next(scores))
@@ -255,6 +262,18 @@ class AUInferencer:
             sample.set_pred_score(torch.tensor(probabilities))
             sample.set_pred_label(torch.tensor(np.flatnonzero(present)))
         return sample
+
+
+def _batches(found, batch_size: int, held: int) -> Iterator[list]:
+    """Frames that together have ``batch_size`` faces or more, but no more than ``held`` frames."""
+    batch, faces = [], 0
+    for entry in found:
+        batch.append(entry)
+        faces += len(entry[1])
+        if faces >= batch_size or len(batch) >= held:
+            yield batch
+            batch, faces = [], 0
+    yield batch
 
 
 def _with_crops(released: tuple) -> tuple:

@@ -134,6 +134,44 @@ def test_faces_are_looked_for_in_several_threads_and_stay_in_order(trained, torc
         f'array {i + 1}' for i in range(12)]
 
 
+class Turns:
+    """A backend; of each two batches the first ends after the second, which ran beside it."""
+
+    def __init__(self, backend, together):
+        self.backend, self.together = backend, together
+        self.calls, self.second, self.running = itertools.count(), threading.Event(), 0
+
+    def __call__(self, packed):
+        self.running += 1
+        assert self.running <= 1 + self.together
+        if self.together and next(self.calls) % 2:
+            self.second.set()
+        elif self.together:
+            assert self.second.wait(20)
+            self.second.clear()
+        scores = self.backend(packed)
+        self.running -= 1
+        return scores
+
+
+@pytest.mark.parametrize('cores,size,together', [(2, 4, True), (1, 4, False), (2, 1, False)])
+def test_two_batches_are_under_way_and_stay_in_order(trained, torch_threads, cores, size, together):
+    cfg, path, _ = trained
+    torch_threads(cores)
+    images = [scene((10, 40)) for _ in range(16)]  # four batches of four
+    for shade, image in enumerate(images):
+        image[45:65, 15:35] = 201 + 3 * shade
+    infer = AUInferencer(cfg, path, 'cpu', Blobs())
+    alone = infer(images, batch_size=16)
+    assert len({row['aus']['AU12']['probability'] for row in alone}) == 16
+    infer.backend = Turns(infer.backend, together)
+    rows = infer(images, batch_size=size)
+    for row, wanted in zip(rows, alone, strict=True):
+        assert (row['input'], row['box']) == (wanted['input'], wanted['box'])
+        assert row['aus']['AU12']['probability'] == pytest.approx(
+            wanted['aus']['AU12']['probability'], abs=1e-5)
+
+
 def test_the_batch_goes_on_after_what_cannot_be_read(trained, tmp_path):
     cfg, path, _ = trained
     (tmp_path / 'a.jpg').write_bytes(b'no image')

@@ -1,7 +1,7 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """How fast a video is predicted: stages, runtimes of the model, naive loop, AUInferencer.
 
-    python tools/benchmark/inference.py [--video FILE] [--frames 48] [--no-compile] [--device cpu]
+    python tools/benchmark/inference.py [--video FILE] [--frames 300] [--no-compile] [--device cpu]
     python tools/benchmark/inference.py --config CONFIG --weights CHECKPOINT
 
 Without a video it renders one, a talking head of 640 x 360 pixels; without a config the model is a
@@ -213,7 +213,7 @@ def main(argv=None) -> dict:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--video', help='default: one is rendered')
-    parser.add_argument('--frames', type=int, default=48, help='of the rendered video')
+    parser.add_argument('--frames', type=int, default=300, help='of the rendered video')
     parser.add_argument('--config', help='default: ViT-S/16, 224 px')
     parser.add_argument('--weights', help='checkpoint of the config')
     parser.add_argument('--device', default='cpu', help='of PyTorch')
