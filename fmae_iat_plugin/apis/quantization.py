@@ -28,7 +28,7 @@ def quantize(model: Path, out: Path, faces: Sequence[np.ndarray], method: str = 
     """Write an int8 model.
 
     Args:
-        model: What :func:`~.export.write_graph` wrote.
+        model: What :func:`~.export.write_graph` wrote, with its ``.data`` beside it if it is large.
         out: ``.onnx`` file; the metadata is kept and gets ``quantised``.
         faces: For the calibration, uint8 ``[3, H, W]`` BGR each.
         method: One of ``METHODS``.
@@ -68,18 +68,20 @@ def quantize(model: Path, out: Path, faces: Sequence[np.ndarray], method: str = 
     try:
         with tempfile.TemporaryDirectory(dir=out.parent, prefix='.prepared') as folder, \
                 contextlib.redirect_stdout(io.StringIO()):  # it prints the size of histograms
-            prepared = Path(folder, 'model.onnx')
-            quant_pre_process(str(model), str(prepared))
+            prepared, done = Path(folder, 'model.onnx'), Path(folder, 'int8.onnx')
+            large = model.with_name(f'{model.name}.data').exists()  # beyond a file's 2 GB
+            quant_pre_process(str(model), str(prepared), save_as_external_data=large,
+                              all_tensors_to_one_file=True, external_data_location='model.data')
+            layers = linear_layers(onnx.load(str(prepared), load_external_data=False))
             ort.quantize_static(
-                str(prepared), str(out), Faces(), quant_format=ort.QuantFormat.QDQ,
-                nodes_to_quantize=linear_layers(onnx.load(str(prepared))), per_channel=True,
-                reduce_range=True, activation_type=ort.QuantType.QUInt8,
-                weight_type=ort.QuantType.QInt8,
+                str(prepared), str(done), Faces(), quant_format=ort.QuantFormat.QDQ,
+                nodes_to_quantize=layers, per_channel=True, reduce_range=True,
+                activation_type=ort.QuantType.QUInt8, weight_type=ort.QuantType.QInt8,
                 calibrate_method=ort.CalibrationMethod[METHODS[method]],
-                extra_options=extra)
+                use_external_data_format=large, extra_options=extra)
+            small = onnx.load(str(done))  # a quarter of the size, one file
     finally:
         logging.getLogger().setLevel(level)
-    small = onnx.load(str(out))
     notes = {entry.key: entry.value
              for entry in onnx.load(str(model), load_external_data=False).metadata_props}
     onnx.helper.set_model_props(small, {**notes, 'quantised': f'int8, {len(faces)} faces'

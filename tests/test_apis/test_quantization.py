@@ -75,3 +75,22 @@ def test_an_unknown_calibration(exported, tmp_path):
     with pytest.raises(ValueError, match="'mean' is none of minmax, entropy, percentile"):
         quantize(exported[3], tmp_path / 'x.onnx', faces(8), 'mean')
     assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_beside_the_file_give_the_same_int8(exported, small, tmp_path):
+    """As those of a model beyond 1.5 GB are."""
+    import onnx
+    import torch
+
+    from fmae_iat_plugin.apis.quantization import quantize
+    (tmp_path / 'large').mkdir()
+    (tmp_path / 'out').mkdir()
+    large = tmp_path / 'large' / 'model.onnx'
+    onnx.save_model(onnx.load(exported[3]), large, save_as_external_data=True,
+                    location='model.onnx.data', size_threshold=0)
+    assert large.stat().st_size < exported[3].stat().st_size / 2
+    quantize(large, tmp_path / 'out' / 'x.onnx', faces(8))
+    assert [path.name for path in (tmp_path / 'out').iterdir()] == ['x.onnx']
+    packed = [dict(inputs=torch.from_numpy(face)) for face in faces(4, seed=3)]
+    np.testing.assert_array_equal(OnnxBackend(tmp_path / 'out' / 'x.onnx', 'cpu')(packed),
+                                  OnnxBackend(small, 'cpu')(packed))
