@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from fmae_iat_plugin.datasets.synthfacs import render
 from fmae_iat_plugin.datasets.synthfacs.sampling import sample_intensities
 from fmae_iat_plugin.evaluation.scores import action_unit_scores
+from fmae_iat_plugin.parallel import counting_bar
 from fmae_iat_plugin.version import __version__
 
 from .inferencer import AUInferencer
@@ -193,11 +194,14 @@ def measure_f1(cfg: Config, backends: List[OnnxBackend], batch_size: int = 32) -
     """Mean F1 (%) of each backend at its thresholds on the config's test data; and its frames."""
     data = DATASETS.build(cfg.test_dataloader.dataset)
     labels, scores = [], [[] for _ in backends]
-    for first in range(0, len(data), batch_size):
-        packed = [data[row] for row in range(first, min(first + batch_size, len(data)))]
-        labels += [entry['data_samples'].gt_score.numpy() for entry in packed]
-        for backend, found in zip(backends, scores):
-            found.append(backend(packed))
+    with counting_bar() as bar:
+        tested = bar.add_task('F1 on the test data', total=len(data))
+        for first in range(0, len(data), batch_size):
+            packed = [data[row] for row in range(first, min(first + batch_size, len(data)))]
+            labels += [entry['data_samples'].gt_score.numpy() for entry in packed]
+            for backend, found in zip(backends, scores):
+                found.append(backend(packed))
+            bar.advance(tested, len(packed))
     means = [action_unit_scores(np.concatenate(found), np.stack(labels), data.metainfo['classes'],
                                 np.broadcast_to(backend.threshold, backend.outputs).tolist())
              for backend, found in zip(backends, scores)]

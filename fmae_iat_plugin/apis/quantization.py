@@ -18,6 +18,7 @@ from typing import List, Sequence
 import numpy as np
 
 from fmae_iat_plugin.extras import needs_extra
+from fmae_iat_plugin.parallel import counting_bar
 
 #: How the ranges are found, and ONNX Runtime's name of it: the extremes; the range with the least
 #: Kullback-Leibler divergence; all but the outermost 0.001 % of the values.
@@ -58,6 +59,7 @@ def quantize(model: Path, out: Path, faces: Sequence[np.ndarray], method: str = 
 
         def get_next(self):
             face = next(self.faces, None)
+            bar.advance(calibrated, face is not None)
             return None if face is None else dict(faces=face[None])
 
     extra = dict(OpTypesToExcludeOutputQuantization=['MatMul'])
@@ -66,8 +68,10 @@ def quantize(model: Path, out: Path, faces: Sequence[np.ndarray], method: str = 
     level = logging.getLogger().level
     logging.getLogger().setLevel(logging.ERROR)  # it writes its warnings to the root logger
     try:
+        # ONNX Runtime prints the size of histograms
         with tempfile.TemporaryDirectory(dir=out.parent, prefix='.prepared') as folder, \
-                contextlib.redirect_stdout(io.StringIO()):  # it prints the size of histograms
+                contextlib.redirect_stdout(io.StringIO()), counting_bar() as bar:
+            calibrated = bar.add_task('Calibration', total=len(faces))
             prepared, done = Path(folder, 'model.onnx'), Path(folder, 'int8.onnx')
             large = model.with_name(f'{model.name}.data').exists()  # beyond a file's 2 GB
             quant_pre_process(str(model), str(prepared), save_as_external_data=large,
