@@ -9,7 +9,10 @@ import hashlib
 import json
 import os
 import shutil
-from contextlib import ExitStack
+import signal
+import sys
+import threading
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
@@ -75,7 +78,7 @@ def _digest(job: Job, items: List[Item], number: int) -> str:
     """Changes with the options, the weights and the inputs."""
     files = [job.model, job.weights, *(item.unit.video or item.unit.name for item in items)]
     text = [repr(job._replace(devices=())), *map(_state, files)]
-    if any(item.camera is not None for item in items):
+    if any(item.live for item in items):
         text.append(repr((number, os.getpid())))  # what a camera saw is not what it sees
     return hashlib.sha256('\n'.join(text).encode('utf-8', 'surrogateescape')).hexdigest()[:24]
 
@@ -101,6 +104,8 @@ def predict_part(job: Job, part: Part, advance=None) -> None:
         job: The options.
         part: The inputs.
         advance: Called with the number of frames done, about every frame.
+
+    A camera or stream goes on until it is interrupted.
     """
     if part.path.is_file():
         return
@@ -121,20 +126,41 @@ def predict_part(job: Job, part: Part, advance=None) -> None:
 
         say(aus=infer.aus)
         last = None
+        if part.items[0].live:
+            stack.enter_context(_interrupt_ends(infer))
         try:
             for row in infer.predict(part.items, job.batch_size, job.stride, on_frame):
                 say(row=row)
                 if advance is not None and last != (row.input, row.frame):
                     advance(job.stride if last and last[0] == row.input else 1)
                     last = row.input, row.frame
-        except KeyboardInterrupt:  # this is how a camera ends
-            if part.items[0].camera is None:
+        except KeyboardInterrupt:
+            if not part.items[0].live:
                 raise
         for problem in infer.problems:
             say(problem=problem)
         if pictures is not None:
             say(pictures=[path.name for path in pictures.close()])
     os.replace(partial_file, part.path)
+
+
+@contextmanager
+def _interrupt_ends(infer: AUInferencer) -> Iterator[None]:
+    """Ctrl-C ends a camera or stream, and what was read of it is predicted; another ends that."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(*_) -> None:
+        infer.end()
+        signal.signal(signal.SIGINT, before)
+        sys.stderr.write('\nIt ends; frames that were read are predicted, or not: Ctrl-C again.\n')
+
+    before = signal.signal(signal.SIGINT, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def read_part(part: Part, problems: List[Skip], pictures: List[str]) -> Iterator[FacePrediction]:
@@ -175,7 +201,7 @@ def count_frames(items: Sequence[Item]) -> Optional[int]:
     """How many frames there are, as far as the containers know; None = unknown."""
     total = 0
     for item in items:
-        if item.camera is not None:
+        if item.live:
             return None
         if item.unit.video is None:
             total += 1

@@ -13,6 +13,7 @@ from contextlib import ExitStack, closing
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from threading import Event
 from typing import Callable, Iterator, List, Optional, Sequence, Union
 
 import numpy as np
@@ -101,6 +102,7 @@ class AUInferencer:
         if not smoothing >= 0:
             raise ValueError(f'smoothing is {smoothing}. Remedy: seconds, 0 for none.')
         self.smoothing = smoothing
+        self._ended = Event()
 
     @staticmethod
     def _find_aus(data: dict) -> Sequence[int]:
@@ -176,7 +178,8 @@ class AUInferencer:
             raise ValueError(f'batch_size {batch_size}, stride {stride}. Remedy: 1 or more.')
         self.problems: List[Skip] = []
         self._smooth = Smoother(self.smoothing)
-        items = read_items(find_inputs(inputs), stride, self.problems)
+        self._ended.clear()
+        items = read_items(find_inputs(inputs), stride, self.problems, self._ended.is_set)
         keep = on_frame is not None
         held = 8 if keep else 256
         many = getattr(self.detector, 'thread_safe', self.detector is None)
@@ -191,6 +194,11 @@ class AUInferencer:
             with closing(scored):
                 for batch, scores in scored:
                     yield from self._rows(batch, scores, on_frame)
+
+    def end(self) -> None:
+        """Cameras and streams end at the frame they are at; what was read is predicted still. May
+        be called from another thread or a signal handler."""
+        self._ended.set()
 
     def _faces(self, frames, keep: bool, threads: int) -> Iterator[tuple]:
         """(frame with its size for the image, [(face, crop)], image if kept) in order."""

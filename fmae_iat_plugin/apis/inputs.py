@@ -31,6 +31,12 @@ class Item(NamedTuple):
     image: object = None
     camera: Optional[int] = None
 
+    @property
+    def live(self) -> bool:
+        """Whether it has no end of its own: a camera, a stream (rtsp://, ...)."""
+        return self.camera is not None or (
+            is_address(self.unit.name) and not self.unit.name.lower().startswith('http'))
+
     def frames(self, problems: List[Skip]) -> Iterator[Frame]:
         """Its frames; what cannot be read is added to ``problems``."""
         if self.image is not None:
@@ -124,13 +130,15 @@ def _of_address(url: str) -> Item:
     return Item(Unit(url, [], url, related=True))  # PyAV opens addresses, which a Path would break
 
 
-def read_items(items: Sequence[Item], stride: int, problems: List[Skip]) -> Iterator[tuple]:
+def read_items(items: Sequence[Item], stride: int, problems: List[Skip],
+               ended: Callable[[], bool] = lambda: False) -> Iterator[tuple]:
     """(item, frame) of all items; of a video every ``stride``-th frame, the first included.
 
     Args:
         items: What :func:`find_inputs` found.
         stride: 1 = every frame.
         problems: What cannot be read is added here; it has no frame.
+        ended: Asked after each frame of a camera or stream: is this the last?
     """
     for item in items:
         for frame in item.frames(problems):
@@ -138,6 +146,8 @@ def read_items(items: Sequence[Item], stride: int, problems: List[Skip]) -> Iter
                 problems.append(frame.problem)
             elif (frame.number - 1) % stride == 0:
                 yield item, frame
+            if item.live and ended():
+                break
 
 
 def prefetch(items: Iterable, size: int) -> Iterator:

@@ -9,12 +9,13 @@ import time
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from mmengine.config import Config
 from mmpretrain.registry import MODELS
 
-from fmae_iat_plugin.apis import batch
+from fmae_iat_plugin.apis import batch, streams
 from fmae_iat_plugin.apis.inputs import find_inputs
 from fmae_iat_plugin.apis.predict import main
 
@@ -115,6 +116,39 @@ def test_parts_are_dealt_out_to_the_devices(tmp_path):
     assert [len(part.items) for part in parts] == [64, 6, 1, 64, 16, 1]
     assert [item for part in parts for item in part.items] == items
     assert [part.device[-1] for part in parts] == list('010101')
+
+
+class Camera:
+    """Ctrl-C is pressed while it takes its 20th frame."""
+
+    shown = 0
+
+    def __init__(self, number):
+        self.rng = np.random.default_rng(number)
+
+    def read(self):
+        Camera.shown += 1
+        if Camera.shown == 20:
+            os.kill(os.getpid(), signal.SIGINT)
+        while Camera.shown == 20 and signal.getsignal(signal.SIGINT) is not \
+                signal.default_int_handler:
+            pass  # until the main thread has heard it
+        return Camera.shown < 400, self.rng.integers(0, 255, (48, 48, 3), dtype=np.uint8)
+
+    def release(self):
+        pass
+
+
+def test_ctrl_c_ends_a_camera_and_nothing_it_saw_is_lost(run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(streams.cv2, 'VideoCapture', Camera)
+    monkeypatch.setattr(Camera, 'shown', 0)
+    _, *options = run('out', '--batch-size', '8')
+    assert main(['webcam', *options]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith('20 frames, 20 faces') and 'Ctrl-C again' in said.err
+    table = pd.read_csv(tmp_path / 'out' / 'webcam:0.csv')
+    assert table.frame.tolist() == list(range(1, 21)) and table.success.all()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_killed_and_run_again(run, tmp_path):
