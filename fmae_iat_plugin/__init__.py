@@ -6,10 +6,11 @@ into MMPretrain's own registries: ``custom_imports = dict(imports=['fmae_iat_plu
 config is all that is needed. The names of the model zoo become known to ``mmpretrain.get_model``.
 """
 
-from .stack import check_stack
+from .stack import check_stack, import_quietly
 from .version import __version__
 
 check_stack()
+import_quietly()
 
 from . import datasets, engine, evaluation, models  # noqa: E402
 from .apis.model_zoo import register_zoo  # noqa: E402

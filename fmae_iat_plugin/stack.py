@@ -6,8 +6,11 @@ and their maintained continuation (``onedl-mmengine``, ...) install the same imp
 overwrite each other's files, so the choice is the user's.
 """
 
+import contextlib
 import importlib
+import io
 import re
+import sys
 from types import MappingProxyType
 
 #: import name -> (lowest version, first version out of range, distribution to install)
@@ -59,3 +62,10 @@ def check_stack(stack=STACK) -> dict:
                               f'is installed. Remedy: {REMEDY}')
         found[name] = version
     return found
+
+
+def import_quietly() -> None:
+    """Import mmpretrain's data sets, which say that a package is missing that nobody needs."""
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        importlib.import_module('mmpretrain.datasets')
+    sys.stdout.write(said.getvalue().replace('Could not import OneDL\n', ''))

@@ -2,6 +2,7 @@
 """The check of the stack, and that no OpenMMLab distribution is a core dependency."""
 
 import re
+import subprocess
 import sys
 import types
 
@@ -13,6 +14,12 @@ from fmae_iat_plugin.stack import STACK, check_stack
 def test_the_installed_stack_passes():
     import mmengine
     assert check_stack()['mmengine'] == mmengine.__version__
+
+
+def test_the_import_says_nothing():
+    done = subprocess.run([sys.executable, '-c', 'import fmae_iat_plugin'], capture_output=True,
+                          text=True, check=True)
+    assert done.stdout == done.stderr == ''
 
 
 def test_an_absent_package_says_what_to_install():

@@ -67,7 +67,7 @@ def cut(image: np.ndarray, box, size: int) -> np.ndarray:
     columns = np.clip(np.arange(left, right), 0, width - 1)
     region = Image.fromarray(np.ascontiguousarray(image[rows[:, None], columns]))
     inside = x1 - left, y1 - top, x2 - left, y2 - top
-    return np.asarray(region.resize((size, size), Image.BILINEAR, box=inside))
+    return np.array(region.resize((size, size), Image.BILINEAR, box=inside))
 
 
 def crop_face(image: np.ndarray, box, options: CropOptions) -> np.ndarray:

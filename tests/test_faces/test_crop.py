@@ -49,6 +49,7 @@ def test_the_published_crop_adds_five_percent_of_the_box_on_each_side():
     crop = crop_face(image, (100, 100, 300, 240), options)
     expected = cv2.resize(image[93:247, 90:310], (224, 224))  # enlarging: plain bilinear
     assert crop.shape == (224, 224, 3) and np.abs(crop.astype(int) - expected).max() <= 3
+    assert crop.flags.writeable  # or PyTorch warns
 
 
 def test_square_is_around_the_same_centre_with_the_longer_side():
