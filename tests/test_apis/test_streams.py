@@ -77,6 +77,16 @@ def test_names_of_cameras(value, number):
     assert streams.camera_number(value) == number
 
 
+def test_what_has_no_end_of_its_own(tmp_path):
+    (tmp_path / 'a.mp4').write_bytes(b'')
+    for value, live in (('webcam', True), (1, True), ('RTSP://host/live', True),
+                        ('udp://host:1', True), ('https://host/clip.mp4', False),
+                        ('http://host/a.jpg', False), (tmp_path / 'a.mp4', False),
+                        (np.zeros((4, 4, 3), np.uint8), False)):
+        item, = find_inputs(value)
+        assert item.live is live, value
+
+
 def test_a_camera(monkeypatch):
     class Camera:
         released = []
