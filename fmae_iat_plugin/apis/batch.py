@@ -147,7 +147,8 @@ def predict_part(job: Job, part: Part, advance=None) -> None:
 @contextmanager
 def _interrupt_ends(infer: AUInferencer) -> Iterator[None]:
     """Ctrl-C ends a camera or stream, and what was read of it is predicted; another ends that."""
-    if threading.current_thread() is not threading.main_thread():
+    if (threading.current_thread() is not threading.main_thread()
+            or signal.getsignal(signal.SIGINT) is signal.SIG_IGN):  # a job in the background
         yield
         return
 
