@@ -146,7 +146,7 @@ def read_items(items: Sequence[Item], stride: int, problems: List[Skip],
                 problems.append(frame.problem)
             elif (frame.number - 1) % stride == 0:
                 yield item, frame
-            if item.live and ended():
+            if ended() and item.live:
                 break
 
 

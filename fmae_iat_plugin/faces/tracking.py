@@ -82,7 +82,7 @@ class Tracker:
         self.max_gap = max_gap or 0
         self._waiting: deque = deque()  # (number, item, faces)
         self._last: Dict[int, Tuple[int, Box]] = {}  # track -> number and box of its last detection
-        self._sort = None if max_gap is None else _sort(max_gap)
+        self._sort, self._boxes = (None, None) if max_gap is None else _sort(max_gap)
         self._number = 0  # of the last frame
         self._tracks, self._count = WeakKeyDictionary(), 0  # SORT's track -> its number
 
@@ -116,11 +116,10 @@ class Tracker:
         """Track of each box."""
         if self._sort is None:
             return list(range(1, len(boxes) + 1))
-        from supervision import Detections as Boxes
         for _ in range(min(number - self._number - 1, self.max_gap + 1)):  # numbers in between
-            self._sort.update(Boxes.empty())
+            self._sort.update(self._boxes.empty())
         self._number, before = number, set(self._sort.tracks)
-        found = self._sort.update(Boxes(np.array(boxes, dtype=np.float64).reshape(-1, 4)))
+        found = self._sort.update(self._boxes(np.array(boxes, dtype=np.float64).reshape(-1, 4)))
         followed = {track.tracker_id: track for track in self._sort.tracks}
         new = (track for track in self._sort.tracks if track not in before)  # as the boxes are
         tracks = [followed[own] if own >= 0 else next(new) for own in found.tracker_id]
@@ -146,9 +145,9 @@ class Tracker:
 
 
 def _sort(max_gap: int):
-    """SORT, for which every detection is a face."""
+    """SORT, for which every detection is a face, and the class of boxes that it takes."""
     with needs_extra('face', 'tracking', error=CropError):
-        import supervision  # noqa: F401  its boxes go in
+        from supervision import Detections as Boxes
         from trackers import SORTTracker
     return SORTTracker(lost_track_buffer=max_gap, minimum_consecutive_frames=1,
-                       minimum_iou_threshold=SAME_FACE)
+                       minimum_iou_threshold=SAME_FACE), Boxes
