@@ -12,9 +12,9 @@ from .version import __version__
 check_stack()
 import_quietly()
 
-from . import datasets, engine, evaluation, models  # noqa: E402
-from .apis.model_zoo import register_zoo  # noqa: E402
+from . import datasets, engine, evaluation, models, synthfacs  # noqa: E402
+from .weights.model_zoo import register_zoo  # noqa: E402
 
 register_zoo()
 
-__all__ = ['__version__', 'datasets', 'engine', 'evaluation', 'models']
+__all__ = ['__version__', 'datasets', 'engine', 'evaluation', 'models', 'synthfacs']

@@ -1,22 +1,115 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Files that are whole or not there."""
+"""Files that are whole or not there, and folders that belong to one set of settings."""
 
+import hashlib
+import json
 import math
 import os
+import re
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Iterator, Sequence, Type, Union
+
+_PARTIAL = re.compile(r'\.[0-9a-f]{16}\.[0-9]+\.part')
 
 
 def partial_path(path: Path) -> Path:
-    """Hidden name, of this process alone, under which a file is made."""
-    return path.with_name(f'.{path.name}.{os.getpid()}.part')
+    """Hidden name, of this process alone, under which a file is made.
+
+    Its length does not depend on that of the final name, which may be as long as a name can be.
+    """
+    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+    return path.with_name(f'.{digest}.{os.getpid()}.part')
+
+
+def is_partial(name: str) -> bool:
+    """Whether a file of this name was left half-written by a killed process."""
+    return _PARTIAL.fullmatch(name) is not None
+
+
+@contextmanager
+def whole_file(path: Union[str, Path]) -> Iterator[Path]:
+    """Make a file so that it never appears half-written under its name; makes its folder.
+
+    Yields:
+        Path: Where to write. What stands there takes the final name when the block ends, and is
+        removed when the block raises.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = partial_path(path)
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_named_file(path: Union[str, Path]) -> Iterator[Path]:
+    """Like :func:`whole_file`, for writers that look at the name of the file or add a suffix."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix='.part_') as folder:
+        partial = Path(folder) / path.name
+        yield partial
+        os.replace(partial, path)
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it never appears half-written under its name; makes its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = partial_path(path)
-    partial.write_bytes(data)
-    os.replace(partial, path)
+    """Write bytes through :func:`whole_file`."""
+    with whole_file(path) as partial:
+        partial.write_bytes(data)
+
+
+def remove_partial(folder: Path) -> None:
+    """Remove what a killed run left half-written below ``folder``."""
+    for root, _, names in os.walk(folder):
+        for name in names:
+            if is_partial(name):
+                os.unlink(os.path.join(root, name))
+
+
+def claim_folder(folder: Path, record: str, settings: dict, what: str,
+                 remedy: str = 'choose another folder, or delete this one',
+                 foreign: Sequence[str] = (), error: Type[Exception] = ValueError) -> None:
+    """Take an output folder for one set of settings, and clear what a killed run left half-written.
+
+    Args:
+        folder: Made if need be.
+        record: Name of the JSON file in it that holds the settings.
+        settings: What shapes the output; everything that JSON can hold.
+        what: What the folder holds, for the message, such as ``'a conversion'``.
+        remedy: For the message.
+        foreign: Names that must not be there if the record is not: somebody else wrote them.
+        error: What is raised.
+
+    Raises:
+        ValueError: Or ``error``, if the folder holds something made with other settings (the
+            message names each that differs, with both values), or one of ``foreign``.
+    """
+    path = folder / record
+    text = json.dumps(settings, indent=2, sort_keys=True, default=str) + '\n'
+    if path.is_file():
+        old, new = json.loads(path.read_text(encoding='utf-8')), json.loads(text)
+        if old != new:
+            raise error(f'{folder} holds {what} made with other settings ({path}): '
+                        f'{_differences(old, new)}. Remedy: {remedy}.')
+    else:
+        taken = next((name for name in foreign if (folder / name).exists()), None)
+        if taken is not None:
+            raise error(f'{folder} holds {taken}, which this command did not write. Remedy: '
+                        'choose another folder.')
+    folder.mkdir(parents=True, exist_ok=True)
+    remove_partial(folder)
+    write_whole(path, text.encode())
+
+
+def _differences(old: dict, new: dict) -> str:
+    """``'size: 64 there, 224 asked for'`` of every setting that differs."""
+    return '; '.join(f'{name}: {old.get(name)!r} there, {new.get(name)!r} asked for'
+                     for name in sorted({*old, *new}) if old.get(name) != new.get(name))
 
 
 class UniqueNames:

@@ -13,7 +13,7 @@ import pytest
 CODE = '''
 import mmpretrain
 import fmae_iat_plugin
-from fmae_iat_plugin.apis.zoo_index import load_zoo, zoo_root
+from fmae_iat_plugin.weights.zoo_index import load_zoo, zoo_root
 print('FOUND', zoo_root())
 print('FOUND', len(load_zoo()), 'fmae-iat_vit-large_bp4d_fold1' in mmpretrain.list_models())
 print('FOUND', mmpretrain.get_model('fmae-iat_vit-tiny_synthfacs').head.fc.out_features)

@@ -9,8 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from fmae_iat_plugin import parallel
-from fmae_iat_plugin.datasets.converters import ConversionError, convert_bp4d
-from fmae_iat_plugin.datasets.synthfacs_releases import write_bp4d
+from fmae_iat_plugin.converters import ConversionError, convert_bp4d
 from fmae_iat_plugin.parallel import (
     BACKENDS,
     ParallelError,
@@ -20,6 +19,7 @@ from fmae_iat_plugin.parallel import (
     run_parallel,
     usable_cores,
 )
+from fmae_iat_plugin.synthfacs.releases import write_bp4d
 
 
 def make_work():

@@ -14,9 +14,10 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
-from fmae_iat_plugin.datasets import converters, load_protocol
-from fmae_iat_plugin.datasets import synthfacs_releases as releases
+from fmae_iat_plugin import converters
+from fmae_iat_plugin.datasets import load_protocol
 from fmae_iat_plugin.datasets.annotation import read_annotation
+from fmae_iat_plugin.synthfacs import releases as releases
 
 TINY = dict(embed_dims=24, num_layers=1, num_heads=2, feedforward_channels=24, _delete_=True)
 BATCH = 4

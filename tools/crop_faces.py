@@ -6,11 +6,7 @@ import sys
 
 from fmae_iat_plugin.datasets.annotation import AnnotationError
 from fmae_iat_plugin.faces import CropError, CropOptions, DetectorSpec, crop_faces
-from fmae_iat_plugin.parallel import (
-    ParallelError,
-    add_parallel_arguments,
-    parallel_arguments,
-)
+from fmae_iat_plugin.parallel import ParallelError, add_parallel_arguments, parallel_arguments
 
 
 def parse_args():

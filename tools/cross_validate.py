@@ -3,7 +3,7 @@
 
 import sys
 
-from fmae_iat_plugin.apis.cross_validation import main
+from fmae_iat_plugin.experiments.cross_validation import main
 
 if __name__ == '__main__':
     sys.exit(main())

@@ -4,9 +4,9 @@
 import argparse
 import sys
 
-from fmae_iat_plugin.apis.errors import say_error
-from fmae_iat_plugin.apis.export import export_onnx
-from fmae_iat_plugin.apis.quantization import METHODS
+from fmae_iat_plugin.errors import say_error
+from fmae_iat_plugin.inference.export import export_onnx
+from fmae_iat_plugin.inference.quantization import METHODS
 
 
 def main(arguments=None) -> int:

@@ -3,7 +3,7 @@
 
 import sys
 
-from fmae_iat_plugin.apis.model_zoo import main
+from fmae_iat_plugin.weights.model_zoo import main
 
 if __name__ == '__main__':
     sys.exit(main())

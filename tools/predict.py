@@ -3,7 +3,7 @@
 
 import sys
 
-from fmae_iat_plugin.apis.predict import main
+from fmae_iat_plugin.inference.predict import main
 
 if __name__ == '__main__':
     sys.exit(main())

@@ -3,7 +3,7 @@
 
 import sys
 
-from fmae_iat_plugin.apis.report import main
+from fmae_iat_plugin.experiments.report import main
 
 if __name__ == '__main__':
     sys.exit(main())

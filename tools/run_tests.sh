@@ -8,4 +8,5 @@ source "$(dirname "${BASH_SOURCE[0]}")/setup_env.sh"
 cd "$ROOT"
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 "$PYTHON" -m ruff check .
+"$(dirname "$PYTHON")/lint-imports"
 "$PYTHON" -m pytest -q "$@" tests

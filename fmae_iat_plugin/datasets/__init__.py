@@ -6,13 +6,11 @@ from .annotation import AnnotationError, AnnotationTable, read_annotation, write
 from .expression import RAFDB, AffectNet
 from .face9m import Face9M
 from .protocol import Protocol, load_protocol, split_subjects
-from .synthfacs_dataset import SynthFACS, read_population, write_synthfacs
-from .synthfacs_population import Population
 from .transforms import LoadFace, TimmRandAugment, UnreadableImageError
 
 __all__ = [
     'BP4D', 'DISFA', 'RAFDB', 'ActionUnitDataset', 'AffectNet', 'AnnotationError',
-    'AnnotationTable', 'BP4DPlus', 'Face9M', 'LoadFace', 'Population', 'Protocol', 'SynthFACS',
+    'AnnotationTable', 'BP4DPlus', 'Face9M', 'LoadFace', 'Protocol',
     'TimmRandAugment', 'UnreadableImageError', 'load_protocol', 'read_annotation',
-    'read_population', 'split_subjects', 'write_annotation', 'write_synthfacs'
+    'split_subjects', 'write_annotation',
 ]

@@ -11,10 +11,10 @@ from mmpretrain.datasets import BaseDataset
 from mmpretrain.registry import DATASETS
 
 from fmae_iat_plugin.action_units import au_name, parse_au
+from fmae_iat_plugin.skipped import Skip, report_skipped
 
 from .annotation import AnnotationError, AnnotationTable, read_annotation
 from .protocol import Protocol, load_protocol, split_subjects
-from .skipped import Skip, report_skipped
 from .transforms import LoadFace
 
 SPLITS = ('train', 'held_out', 'test', 'all')

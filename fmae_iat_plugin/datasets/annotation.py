@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from fmae_iat_plugin.action_units import au_name, parse_au
+from fmae_iat_plugin.files import whole_file
 
 MAX_INTENSITY = 5.0
 
@@ -209,12 +210,11 @@ def write_annotation(path: Union[str, Path], frame: pd.DataFrame, aus, labels: n
     cells = pd.DataFrame(np.asarray(labels), columns=columns, index=frame.index)
     head = frame[['image', 'subject']]
     table = pd.concat([head, cells, frame.drop(columns=['image', 'subject'])], axis=1)
-    partial = path.with_name(f'.{path.name}')  # never half a table under the final name
-    if path.suffix == '.parquet':
-        table.to_parquet(partial, index=False)
-    else:
-        text = cells.astype(np.float32).map(  # the shortest digits that read back the same
+    if path.suffix != '.parquet':
+        table[columns] = cells.astype(np.float32).map(  # the shortest digits that read back equal
             lambda v: '' if np.isnan(v) else np.format_float_positional(np.float32(v), trim='-'))
-        table[columns] = text
-        table.to_csv(partial, index=False, compression='gzip' if path.suffix == '.gz' else None)
-    partial.replace(path)
+    with whole_file(path) as partial:
+        if path.suffix == '.parquet':
+            table.to_parquet(partial, index=False)
+        else:
+            table.to_csv(partial, index=False, compression='gzip' if path.suffix == '.gz' else None)

@@ -12,7 +12,7 @@ from typing import Dict, Iterator, List, Sequence, Tuple, Union
 
 from mmengine.logging import MMLogger
 
-from .transforms import IMAGE_SUFFIXES
+from fmae_iat_plugin.media import IMAGE_SUFFIXES
 
 _NOT_A_LIST = (*IMAGE_SUFFIXES, '.tar')
 

@@ -12,10 +12,10 @@ from mmengine.logging import MMLogger
 from mmpretrain.datasets import BaseDataset
 from mmpretrain.registry import DATASETS
 
-from .affectnet_code import read_code
-from .skipped import report_skipped
+from fmae_iat_plugin.media import IMAGE_SUFFIXES
+from fmae_iat_plugin.skipped import report_skipped
 
-_IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp')
+from .affectnet_code import read_code
 
 
 def _check_choice(name: str, value: object, choices: tuple) -> None:
@@ -236,7 +236,7 @@ class AffectNet(_ExpressionDataset):
             stem = file.name[:-len('_exp.npy')]
             labelled.add(stem)
             code = read_code(file)
-            name = next((stem + s for s in _IMAGE_SUFFIXES if stem + s in present), None)
+            name = next((stem + s for s in IMAGE_SUFFIXES if stem + s in present), None)
             if name is None and code < self.num_classes:
                 self._missing_image(folder / 'images' / f'{stem}.jpg', str(file))
             else:
@@ -253,7 +253,7 @@ class AffectNet(_ExpressionDataset):
         for code in range(11):
             if (folder / str(code)).is_dir():
                 for file in sorted((folder / str(code)).iterdir()):
-                    if file.suffix.lower() in _IMAGE_SUFFIXES:
+                    if file.suffix.lower() in IMAGE_SUFFIXES:
                         yield file, code
                     else:
                         self._skipped.append((str(file), 'not an image file'))

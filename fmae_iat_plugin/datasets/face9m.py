@@ -14,9 +14,11 @@ from mmengine.logging import MMLogger
 from mmpretrain.datasets import BaseDataset
 from mmpretrain.registry import DATASETS
 
+from fmae_iat_plugin.media import IMAGE_SUFFIXES
+
 from .exclusion import Exclusion
 from .shards import expand_shards, index_tar
-from .transforms import IMAGE_SUFFIXES, UnreadableImageError
+from .transforms import UnreadableImageError
 
 
 @DATASETS.register_module()

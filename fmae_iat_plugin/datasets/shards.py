@@ -17,6 +17,8 @@ from typing import List, Optional, Sequence, Tuple
 
 from mmengine.logging import MMLogger
 
+from fmae_iat_plugin.files import write_whole
+
 INDEX_VERSION = 1
 Member = Tuple[str, int, int]
 
@@ -125,11 +127,8 @@ def _load_index(file: Path, key: dict) -> Optional[List[Member]]:
 
 
 def _save_index(file: Path, index: dict) -> None:
-    temporary = file.with_name(f'{file.name}.{os.getpid()}.tmp')
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(index))
-        os.replace(temporary, file)
+        write_whole(file, json.dumps(index).encode())
     except OSError as error:
         MMLogger.get_current_instance().warning(
             f'the index {file} cannot be written ({error}); the shard will be read again at every '

@@ -46,7 +46,7 @@ from timm.data.auto_augment import rand_augment_transform
 from timm.data.transforms import str_to_pil_interp
 
 # Files that count as images in a folder or shard of unlabelled faces.
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.gif', '.pgm', '.ppm')
+
 # ImageNet mean of the R, G, B channels on the 0-255 scale.
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 # What Pillow's decoders raise on broken files, apart from OSError.

@@ -19,9 +19,9 @@ from fmae_iat_plugin.action_units import au_name
 from fmae_iat_plugin.parallel import Processes, run_parallel
 
 from .annotation import AnnotationError, AnnotationTable, read_annotation
-from .converters.reference import PUBLISHED
-from .converters.summary import TOLERANCE, summarize_action_units
 from .protocol import Protocol, load_protocol
+from .reference import PUBLISHED
+from .summary import TOLERANCE, summarize_action_units
 
 _CHUNK = 200  # images a process takes at once
 

@@ -8,7 +8,7 @@ from .layer_decay import LayerDecayOptimWrapperConstructor
 from .mixed_precision import MixedPrecisionOptimWrapper
 from .non_finite_loss import NonFiniteLossHook
 from .progress_bar import ProgressBarHook
-from .thresholds import ThresholdHook
+from .threshold_hook import ThresholdHook
 from .total_batch import TotalBatchSampler
 from .warmup_cosine import WarmupCosineLR
 

@@ -6,7 +6,6 @@ This file carries predictions from the model to them, over any number of ranks.
 """
 import os
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
@@ -20,6 +19,8 @@ from mmpretrain.registry import METRICS
 from rich import box
 from rich.console import Console
 from rich.table import Table
+
+from fmae_iat_plugin.files import whole_named_file
 
 from .scores import action_unit_scores, resolve_thresholds
 
@@ -184,11 +185,8 @@ class ActionUnitMetric(BaseMetric):
             paper_missing=np.array(self.paper_missing))
         if self.dataset_meta.get('subjects'):
             arrays['subjects'] = np.array(self.dataset_meta['subjects'], dtype=np.str_)
-        path = Path(self.out_file)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix='.scores_') as folder:
-            np.savez_compressed(Path(folder) / path.name, **arrays)
-            os.replace(Path(folder) / path.name, path)
+        with whole_named_file(self.out_file) as partial:  # NumPy looks at the suffix
+            np.savez_compressed(partial, **arrays)
 
 
 def _batch(samples: Sequence[Any], key: str) -> np.ndarray:

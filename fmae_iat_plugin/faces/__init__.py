@@ -2,8 +2,9 @@
 """Face detectors (dlib, any mmdet model), crops, landmarks, tracking through sequences."""
 
 from .cropping import crop_faces
-from .detector import Detections, Detector, DetectorSpec, build_detector
-from .records import CropError, CropOptions
+from .detections import Detections, Detector
+from .detector import DetectorSpec, build_detector
+from .structures import CropError, CropOptions
 
 __all__ = ['CropError', 'CropOptions', 'Detections', 'Detector', 'DetectorSpec', 'build_detector',
            'crop_faces']

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from .landmarks import align_face
-from .records import CropOptions
+from .structures import CropOptions
 
 PUBLISHED_MARGIN = 0.05
 _FLAGS = {'jpg': [cv2.IMWRITE_JPEG_QUALITY, 95], 'png': []}

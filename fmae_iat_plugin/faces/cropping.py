@@ -5,7 +5,6 @@ An output folder belongs to one set of arguments. Stopped or killed, the same ca
 stopped and ends with the same bytes as a run that was never stopped.
 """
 
-import json
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -14,39 +13,17 @@ from typing import List, Optional, Union
 import pandas as pd
 
 from fmae_iat_plugin.datasets.annotation import write_annotation
-from fmae_iat_plugin.datasets.converters.files import remove_partial
-from fmae_iat_plugin.datasets.skipped import Skip, report_skipped
-from fmae_iat_plugin.files import write_whole
+from fmae_iat_plugin.files import claim_folder, write_whole
 from fmae_iat_plugin.parallel import Processes, run_parallel
+from fmae_iat_plugin.skipped import Skip, report_skipped
 
+from .crop_inputs import FRAME_TABLE, Source, find_source
 from .detector import DetectorSpec
-from .records import DETECTED, NONE, TRACKED, CropError, CropOptions
 from .sequence import COLUMNS, crop_unit
-from .sources import FRAME_TABLE, Source, find_source
+from .structures import DETECTED, NONE, TRACKED, CropError, CropOptions
 
 SETTINGS, SKIPPED, TABLE, PLAIN_TABLE = ('cropping.json', 'skipped_faces.csv', 'annotation.csv',
                                          'faces.csv')
-
-
-def _claim(out: Path, settings: dict, in_place: bool) -> None:
-    """Take an output folder for these arguments, and clear what a killed run left."""
-    record = out / SETTINGS
-    text = json.dumps(settings, indent=2, sort_keys=True) + '\n'
-    if record.is_file() and record.read_text() != text:
-        old = json.loads(record.read_text())
-        other = [name for name in sorted({*old, *settings}) if old.get(name) != settings.get(name)]
-        raise CropError(f'{out} holds crops made with other arguments ({", ".join(other)}; see '
-                        f'{record}). Remedy: choose another folder, or delete {out / "faces"}, '
-                        f'{out / ".faces"} and {record}.')
-    if not record.is_file():
-        taken = [name for name in (TABLE, PLAIN_TABLE, 'faces') if (out / name).exists()
-                 and not (in_place and name == TABLE)]
-        if taken:
-            raise CropError(f'{out} holds {taken[0]}, which this tool did not write. Remedy: '
-                            'choose another folder.')
-    out.mkdir(parents=True, exist_ok=True)
-    remove_partial(out)
-    write_whole(record, text.encode())
 
 
 def crop_faces(source: Union[str, Path], out: Union[str, Path],
@@ -82,9 +59,13 @@ def crop_faces(source: Union[str, Path], out: Union[str, Path],
         source = source.parent
     found = find_source(source, out, options, Path(images) if images is not None else None)
     in_place = source.is_dir() and source.resolve() == out.resolve()
-    _claim(out, dict(source=str(source.resolve()), images=None if images is None else
-                     str(Path(images).resolve()), detector=detector.record(),
-                     **options._asdict()), in_place)
+    claim_folder(
+        out, SETTINGS, dict(source=str(source.resolve()), images=None if images is None else
+                            str(Path(images).resolve()), detector=detector.record(),
+                            **options._asdict()),
+        'crops', f'choose another folder, or delete {out / "faces"}, {out / ".faces"} and '
+        f'{out / SETTINGS}', [name for name in (TABLE, PLAIN_TABLE, 'faces')
+                              if not (in_place and name == TABLE)], CropError)
     if in_place and Path(found.table.path).name != FRAME_TABLE:
         write_whole(out / FRAME_TABLE, Path(found.table.path).read_bytes())
     work = partial(crop_unit, out=out, detector=detector, options=options)

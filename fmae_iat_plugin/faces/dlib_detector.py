@@ -9,8 +9,8 @@ import numpy as np
 
 from fmae_iat_plugin.extras import needs_extra
 
-from .detector import Detections
-from .records import CropError
+from .detections import Detections
+from .structures import CropError
 
 SMALL = 160  # pixels; an image with a shorter side is enlarged, for dlib's faces are 80 wide
 LARGE = 4096  # pixels; an image with a longer side is shrunk: time and memory grow with the area

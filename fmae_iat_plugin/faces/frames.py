@@ -5,11 +5,11 @@ from typing import Iterator, List
 
 import numpy as np
 
-from fmae_iat_plugin.datasets.skipped import Skip
 from fmae_iat_plugin.datasets.transforms import LoadFace, UnreadableImageError
 from fmae_iat_plugin.extras import needs_extra
+from fmae_iat_plugin.skipped import Skip
 
-from .records import BAD_IMAGE, BAD_VIDEO, SHORT_VIDEO, CropError, Frame, Unit
+from .structures import BAD_IMAGE, BAD_VIDEO, SHORT_VIDEO, CropError, Frame, Unit
 
 TIMEOUT = 20  #: seconds without an answer; a file on a hanging disk, a stream of the network
 

@@ -14,7 +14,7 @@ from typing import Optional
 import numpy as np
 
 from .dlib_detector import import_dlib
-from .records import CropError
+from .structures import CropError
 
 ALIGNED_MARGIN = 0.25  # dlib's own; relative to the square that holds brows, eyes, nose and mouth
 

@@ -12,10 +12,10 @@ from mmengine.logging import MMLogger
 from mmengine.model.utils import revert_sync_batchnorm
 from mmengine.registry import DefaultScope
 
-from fmae_iat_plugin.models.pretrained import read_state_dict
+from fmae_iat_plugin.weights.pretrained import read_state_dict
 
-from .detector import Detections
-from .records import CropError
+from .detections import Detections
+from .structures import CropError
 
 
 def import_mmdet():

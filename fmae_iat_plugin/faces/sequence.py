@@ -7,13 +7,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Iterable, Iterator
 
-from fmae_iat_plugin.datasets.skipped import Skip
 from fmae_iat_plugin.files import write_whole
+from fmae_iat_plugin.skipped import Skip
 
 from .crop import crop_face, encode, halve
 from .detector import DetectorSpec
 from .frames import read_frames
-from .records import NO_FACE, NONE, CropOptions, Frame, Unit
+from .structures import NO_FACE, NONE, CropOptions, Frame, Unit
 from .tracking import Face, Tracker, select_faces
 
 #: columns of a record's rows

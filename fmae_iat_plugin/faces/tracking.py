@@ -16,8 +16,8 @@ import numpy as np
 
 from fmae_iat_plugin.extras import needs_extra
 
-from .detector import Detections
-from .records import DETECTED, TRACKED, CropError
+from .detections import Detections
+from .structures import DETECTED, TRACKED, CropError
 
 SAME_FACE = 0.3  #: lowest intersection over union of a face's box and the predicted one
 

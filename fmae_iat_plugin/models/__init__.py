@@ -1,15 +1,13 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Models: the classifier, its necks, heads and losses, and what feeds them."""
 
-from .checkpoint import read_checkpoint, read_state_dict
 from .classifiers import AUClassifier
 from .data_preprocessor import FaceDataPreprocessor
 from .heads import AUHead, LinearIdentityHead
 from .losses import masked_mean
 from .necks import GradReverse
-from .pretrained import load_pretrained_encoder
 
 __all__ = [
     'AUClassifier', 'AUHead', 'FaceDataPreprocessor', 'GradReverse', 'LinearIdentityHead',
-    'load_pretrained_encoder', 'masked_mean', 'read_checkpoint', 'read_state_dict'
+    'masked_mean'
 ]

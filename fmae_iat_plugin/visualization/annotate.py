@@ -117,7 +117,7 @@ class Painter:
 
         Args:
             image: uint8 BGR ``[H, W, 3]``; stays as it is.
-            rows: Its :class:`~fmae_iat_plugin.apis.predictions.FacePrediction` s.
+            rows: Its :class:`~fmae_iat_plugin.inference.predictions.FacePrediction` s.
             time: Seconds, of a frame of a video. None: an image, without sparklines.
 
         Returns:

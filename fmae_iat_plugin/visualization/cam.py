@@ -83,7 +83,7 @@ def cam_picture(crops: Sequence[np.ndarray], heats: np.ndarray, rows: Sequence,
     Args:
         crops: uint8 BGR, N faces.
         heats: ``[K, N, H, W]``.
-        rows: N :class:`~fmae_iat_plugin.apis.predictions.FacePrediction` s.
+        rows: N :class:`~fmae_iat_plugin.inference.predictions.FacePrediction` s.
         aus: K numbers of action units.
         places: Of these in the rows' probabilities.
     """

@@ -50,7 +50,7 @@ def render_report(report: Mapping, figures: Figures, thumbnails: Mapping[str, st
 
     Args:
         report: The dict that is also written as ``report.json``.
-        figures: See :func:`fmae_iat_plugin.apis.report_figures.figures`.
+        figures: See :func:`fmae_iat_plugin.experiments.report_figures.figures`.
         thumbnails: Path of each sample -> ``data:`` URI.
         template: A file of the package's ``visualization/templates``.
     """
@@ -76,8 +76,8 @@ def write_report(path: Union[str, Path], report: Mapping, figures: Figures) -> P
 
     Args:
         path: The HTML file.
-        report: See :func:`fmae_iat_plugin.apis.report.build`; its ``samples`` name images that
-            exist.
+        report: See :func:`fmae_iat_plugin.experiments.report.build`; its ``samples`` name images
+            that exist.
         figures: See :func:`render_report`.
 
     Returns:

@@ -19,7 +19,8 @@ def table(rows: Sequence, number: int) -> Tuple[np.ndarray, Dict[int, np.ndarray
     """Rows of a video as arrays.
 
     Args:
-        rows: :class:`~fmae_iat_plugin.apis.predictions.FacePrediction` s of one video, in order.
+        rows: Each a :class:`~fmae_iat_plugin.inference.predictions.FacePrediction`, of one video
+            in order.
         number: Of action units, C.
 
     Returns:
@@ -57,7 +58,8 @@ def plot_timeline(rows: Sequence, aus: Sequence[int], title: str = '') -> Figure
     """Draw it; hatched where the face was not found.
 
     Args:
-        rows: :class:`~fmae_iat_plugin.apis.predictions.FacePrediction` s of one video, in order.
+        rows: Each a :class:`~fmae_iat_plugin.inference.predictions.FacePrediction`, of one video
+            in order.
         aus: Numbers of the action units, in the order of the probabilities.
         title: Of the figure.
 

@@ -7,11 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fmae_iat_plugin.datasets.annotation import (
-    AnnotationError,
-    read_annotation,
-    write_annotation,
-)
+from fmae_iat_plugin.datasets.annotation import AnnotationError, read_annotation, write_annotation
 
 
 def write(tmp_path, text, name='annotation.csv'):

@@ -175,8 +175,8 @@ def test_rows_without_a_face_and_without_a_code(faces):
 
 
 def test_prevalence_far_from_the_published(faces, monkeypatch):
-    from fmae_iat_plugin.datasets.converters import summary
-    from fmae_iat_plugin.datasets.converters.reference import Published
+    from fmae_iat_plugin.datasets import summary
+    from fmae_iat_plugin.datasets.reference import Published
     cells = [row['AU1'] for row in faces.rows]
     rate = 100 * cells.count('1') / len(cells)
     for off, found in ((2.9, []), (3.1, [('prevalence', 'AU1', 0)])):

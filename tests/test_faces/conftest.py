@@ -64,6 +64,6 @@ def paint():
 @pytest.fixture(scope='session')
 def portrait():
     """A rendered head and shoulders that dlib finds, BGR, and its 68 landmarks."""
-    from fmae_iat_plugin.datasets.synthfacs import render
+    from fmae_iat_plugin.synthfacs.renderer import render
     image, landmarks = render(3, {12: 3.}, size=256, framing='portrait')
     return np.ascontiguousarray(image[..., ::-1]), landmarks

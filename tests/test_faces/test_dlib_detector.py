@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
-from fmae_iat_plugin.datasets.synthfacs import render
 from fmae_iat_plugin.faces import CropError, CropOptions, DetectorSpec, build_detector, crop_faces
 from fmae_iat_plugin.faces.dlib_detector import DlibDetector
 from fmae_iat_plugin.faces.frames import read_frames
-from fmae_iat_plugin.faces.records import Unit
+from fmae_iat_plugin.faces.structures import Unit
+from fmae_iat_plugin.synthfacs.renderer import render
 
 pytest.importorskip('dlib', reason="pip install 'fmae_iat_plugin[face]'")
 

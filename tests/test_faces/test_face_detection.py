@@ -15,10 +15,10 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DefaultScope
 
-from fmae_iat_plugin.datasets.synthfacs import render
+from fmae_iat_plugin.converters.widerface import convert_widerface
 from fmae_iat_plugin.faces import CropError, CropOptions, DetectorSpec, build_detector, crop_faces
 from fmae_iat_plugin.faces.mmdet_detector import import_mmdet
-from fmae_iat_plugin.faces.widerface import convert_widerface
+from fmae_iat_plugin.synthfacs.renderer import render
 
 SIZE = 128  # instead of 640
 RTMDET, YOLOX = 'rtmdet_tiny_1xb32-300e_widerface', 'yolox_tiny_1xb32-300e_widerface'

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fmae_iat_plugin.faces.frames import read_frames
-from fmae_iat_plugin.faces.records import FrameFile, Unit
+from fmae_iat_plugin.faces.structures import FrameFile, Unit
 
 pytest.importorskip('av', reason="pip install 'fmae_iat_plugin[face]'")
 

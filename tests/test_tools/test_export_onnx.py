@@ -5,8 +5,8 @@ import runpy
 
 import pytest
 
-from fmae_iat_plugin.apis import export
-from fmae_iat_plugin.apis.export import Exported
+from fmae_iat_plugin.inference import export
+from fmae_iat_plugin.inference.export import Exported
 
 
 @pytest.fixture

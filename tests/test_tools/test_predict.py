@@ -11,8 +11,8 @@ import torch
 from mmengine.config import Config
 from mmpretrain.registry import MODELS
 
-from fmae_iat_plugin.apis.inferencer import AUInferencer
-from fmae_iat_plugin.apis.predict import main
+from fmae_iat_plugin.inference.inferencer import AUInferencer
+from fmae_iat_plugin.inference.predict import main
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from fmae_iat_plugin.apis.predictions import FacePrediction
+from fmae_iat_plugin.inference.predictions import FacePrediction
 from fmae_iat_plugin.visualization.annotate import ABSENT, PRESENT, Painter, face_colour, lay_out
 
 AUS = (1, 12, 26)

@@ -1,5 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""The parts of the page; the whole page is tried in test_apis/test_report.py."""
+"""The parts of the page; the whole page is tried in test_experiments/test_report.py."""
 
 import base64
 import io

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from fmae_iat_plugin.apis.predictions import FacePrediction
+from fmae_iat_plugin.inference.predictions import FacePrediction
 from fmae_iat_plugin.visualization import timeline
 from fmae_iat_plugin.visualization.style import to_png
 from fmae_iat_plugin.visualization.timeline import plot_timeline

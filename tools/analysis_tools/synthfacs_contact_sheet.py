@@ -6,7 +6,7 @@
 import argparse
 from pathlib import Path
 
-from fmae_iat_plugin.datasets.synthfacs import sheets
+from fmae_iat_plugin.synthfacs import contact_sheets as sheets
 
 
 def parse_args() -> argparse.Namespace:

@@ -10,7 +10,7 @@ answers (CSV with the columns pair, au).
 import argparse
 from pathlib import Path
 
-from fmae_iat_plugin.datasets.synthfacs import forced_choice
+from fmae_iat_plugin.synthfacs import forced_choice
 
 
 def parse_args() -> argparse.Namespace:

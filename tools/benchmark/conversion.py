@@ -20,9 +20,9 @@ for _name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
 from mmengine.logging import MMLogger  # noqa: E402
 
 from fmae_iat_plugin.action_units import parse_au  # noqa: E402
-from fmae_iat_plugin.datasets.converters import convert_bp4d  # noqa: E402
-from fmae_iat_plugin.datasets.synthfacs_releases import write_bp4d  # noqa: E402
+from fmae_iat_plugin.converters import convert_bp4d  # noqa: E402
 from fmae_iat_plugin.parallel import BACKENDS, Workers, run_parallel  # noqa: E402
+from fmae_iat_plugin.synthfacs.releases import write_bp4d  # noqa: E402
 
 
 def seconds(release: Path, workers: Workers, repeats: int) -> tuple:

@@ -29,14 +29,14 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmpretrain.registry import MODELS
 
-from fmae_iat_plugin.apis.export import Graph, export_onnx
-from fmae_iat_plugin.apis.inferencer import AUInferencer
-from fmae_iat_plugin.apis.inputs import find_inputs, read_items
-from fmae_iat_plugin.apis.onnx_backend import OnnxBackend
-from fmae_iat_plugin.datasets.synthfacs import render
 from fmae_iat_plugin.faces.crop import crop_face
 from fmae_iat_plugin.faces.tracking import select_faces
+from fmae_iat_plugin.inference.export import Graph, export_onnx
+from fmae_iat_plugin.inference.inferencer import AUInferencer
+from fmae_iat_plugin.inference.inputs import find_inputs, read_items
+from fmae_iat_plugin.inference.onnx_backend import OnnxBackend
 from fmae_iat_plugin.parallel import usable_cores
+from fmae_iat_plugin.synthfacs.renderer import render
 
 ROOT = Path(__file__).parents[2]
 

@@ -17,8 +17,8 @@ for _name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
-from fmae_iat_plugin.datasets.synthfacs import render  # noqa: E402
-from fmae_iat_plugin.datasets.synthfacs.sampling import sample_intensities, sample_view  # noqa: E402
+from fmae_iat_plugin.synthfacs.renderer import render  # noqa: E402
+from fmae_iat_plugin.synthfacs.renderer.sampling import sample_intensities, sample_view  # noqa: E402
 
 
 def timed(function, jobs: list, batch: int = 10) -> tuple[float, float]:

@@ -23,9 +23,12 @@ from rich.progress import track  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
-from fmae_iat_plugin.datasets.synthfacs import AUS, render  # noqa: E402
-from fmae_iat_plugin.datasets.synthfacs.sampling import sample_intensities, sample_view  # noqa: E402
 from fmae_iat_plugin.evaluation.scores import roc_auc  # noqa: E402
+from fmae_iat_plugin.synthfacs.renderer import (  # noqa: E402
+    AUS,
+    render,  # noqa: E402
+)
+from fmae_iat_plugin.synthfacs.renderer.sampling import sample_intensities, sample_view  # noqa: E402
 
 SIZE = 48
 

@@ -38,7 +38,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 import fmae_iat_plugin  # noqa: F401  registers
-from fmae_iat_plugin.apis.errors import say_error
+from fmae_iat_plugin.errors import say_error
 
 IMAGES = dict(Face9M=9_000_000, BP4D=146_423 * 2 // 3, BP4DPlus=197_629 * 3 // 4,
               DISFA=130_311 * 2 // 3, RAFDB=12_271, AffectNet=37_553)

@@ -1,7 +1,7 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Convert a release of AffectNet to an image,expression,split table; training needs none."""
 
-from fmae_iat_plugin.datasets.converters import command, convert_affectnet
+from fmae_iat_plugin.converters import command, convert_affectnet
 from fmae_iat_plugin.parallel import parallel_arguments
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Convert any CSV with a row a face (a file, or a folder of files) to the annotation table."""
 
-from fmae_iat_plugin.datasets.converters import Mapping, command, convert_csv_table
+from fmae_iat_plugin.converters import Mapping, command, convert_csv_table
 from fmae_iat_plugin.parallel import parallel_arguments
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Convert a release of DISFA: OUT/annotation.csv, images, skipped.csv, summary.md and .json."""
 
-from fmae_iat_plugin.datasets.converters import command, convert_disfa
+from fmae_iat_plugin.converters import command, convert_disfa
 
 
 def main():

@@ -7,7 +7,7 @@
 
 from pathlib import Path
 
-from fmae_iat_plugin.datasets.converters import command, json_to_table, table_to_json
+from fmae_iat_plugin.converters import command, json_to_table, table_to_json
 from fmae_iat_plugin.parallel import parallel_arguments
 
 

@@ -17,21 +17,12 @@ import sys
 for _name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
     os.environ.setdefault(_name, '1')  # one process a core
 
-from fmae_iat_plugin.apis.errors import say_error  # noqa: E402
-from fmae_iat_plugin.datasets import synthfacs_releases as releases  # noqa: E402
-from fmae_iat_plugin.datasets import write_synthfacs  # noqa: E402
-from fmae_iat_plugin.datasets.synthfacs_releases import (  # noqa: E402
-    acting,
-    affectnet,
-    bp4d,
-    bp4dplus,
-    files,
-)
-from fmae_iat_plugin.parallel import (  # noqa: E402
-    ParallelError,
-    add_parallel_arguments,
-    parallel_arguments,
-)
+from fmae_iat_plugin.errors import say_error  # noqa: E402
+from fmae_iat_plugin.parallel import ParallelError, add_parallel_arguments, parallel_arguments  # noqa: E402
+from fmae_iat_plugin.synthfacs import releases as releases  # noqa: E402
+from fmae_iat_plugin.synthfacs import write_synthfacs  # noqa: E402
+from fmae_iat_plugin.synthfacs.releases import acting, affectnet, bp4d, bp4dplus  # noqa: E402
+from fmae_iat_plugin.synthfacs.releases import release_folder as files  # noqa: E402
 
 WRITERS = dict(table=write_synthfacs, bp4d=releases.write_bp4d, bp4dplus=releases.write_bp4dplus,
                disfa=releases.write_disfa, rafdb=releases.write_rafdb,

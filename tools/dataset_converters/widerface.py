@@ -4,8 +4,8 @@
 import argparse
 import sys
 
-from fmae_iat_plugin.datasets.converters import ConversionError
-from fmae_iat_plugin.faces.widerface import convert_widerface
+from fmae_iat_plugin.converters import ConversionError
+from fmae_iat_plugin.converters.widerface import convert_widerface
 
 
 def main():

@@ -3,7 +3,7 @@
 
 import sys
 
-from fmae_iat_plugin.apis.web import main
+from fmae_iat_plugin.web.page import main
 
 if __name__ == '__main__':
     sys.exit(main())

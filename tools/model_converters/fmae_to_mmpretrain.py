@@ -4,7 +4,7 @@
 import argparse
 import sys
 
-from fmae_iat_plugin.models.conversion import fmae_to_mmpretrain
+from fmae_iat_plugin.weights.conversion import fmae_to_mmpretrain
 
 
 def main():

@@ -4,7 +4,7 @@
 import argparse
 import sys
 
-from fmae_iat_plugin.models.conversion import mmpretrain_to_fmae
+from fmae_iat_plugin.weights.conversion import mmpretrain_to_fmae
 
 
 def main():

@@ -3,7 +3,7 @@
 
 import sys
 
-from fmae_iat_plugin.apis.au_cam import main
+from fmae_iat_plugin.inference.au_cam import main
 
 if __name__ == '__main__':
     sys.exit(main())

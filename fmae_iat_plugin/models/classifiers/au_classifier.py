@@ -21,7 +21,7 @@ from mmpretrain.models import ImageClassifier
 from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
 
-from ..pretrained import load_pretrained_encoder
+from fmae_iat_plugin.weights.pretrained import load_pretrained_encoder
 
 
 @MODELS.register_module()

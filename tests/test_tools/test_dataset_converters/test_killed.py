@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from fmae_iat_plugin.datasets.synthfacs_releases import write_bp4d, write_disfa
+from fmae_iat_plugin.synthfacs.releases import write_bp4d, write_disfa
 
 SMALL = dict(subjects=2, size=64, workers=1, seed=4)
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from fmae_iat_plugin.datasets import read_annotation
-from fmae_iat_plugin.datasets.synthfacs_population import Population
-from fmae_iat_plugin.datasets.synthfacs_releases import bp4d_family, disfa
 from fmae_iat_plugin.parallel import Workers
+from fmae_iat_plugin.synthfacs.population import Population
+from fmae_iat_plugin.synthfacs.releases import bp4d_family, disfa
 
 BASE = {'out', 'subjects', 'frames', 'size', 'seed', 'workers'}
 

@@ -1,0 +1,2 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""Experiments: cross-validation, identity probes, tables, the report, the quickstart."""

@@ -1,0 +1,151 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""Tables of runs beside the published numbers; differences tested over subjects."""
+
+import argparse
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from fmae_iat_plugin.action_units import au_name, parse_au
+from fmae_iat_plugin.errors import say_error
+from fmae_iat_plugin.evaluation.comparison import (
+    Difference,
+    Row,
+    compare,
+    experiment_counts,
+    published_rows,
+)
+from fmae_iat_plugin.evaluation.evidence import Predictions, read_predictions
+from fmae_iat_plugin.files import write_whole
+from fmae_iat_plugin.visualization.tables import FORMATS, difference_table, f1_table
+
+from .run_plan import Run
+from .run_results import read_runs, summarize
+
+HONEST = 'F1@0.5 of the last epoch, frames of all folds pooled, in percent; mean over seeds'
+PAPER = ("F1 in the paper's mode, in percent: best epoch and threshold chosen on each test fold, "
+         'folds averaged; mean over seeds')
+
+
+def collect(folders: Sequence[str]) -> Dict[str, List[Run]]:
+    """The finished runs of each experiment.
+
+    Raises:
+        FileNotFoundError: If a folder holds none.
+        ValueError: If two folders hold experiments of one name, or the AUs differ.
+    """
+    found: Dict[str, List[Run]] = {}
+    for folder in folders:
+        here = defaultdict(list)
+        for run in read_runs(folder):
+            here[run.experiment].append(run)
+        for name in here:
+            if name in found:
+                raise ValueError(f'the experiment {name} is in {folder} and in another folder. '
+                                 'Remedy: rename one (in its run.json), or name one folder.')
+        found.update(here)
+    return found
+
+
+def rows(experiments: Dict[str, List[Run]],
+         aus: Optional[Sequence[int]] = None) -> Tuple[List[Row], List[Row], Tuple[str, ...]]:
+    """Honest rows, rows in the paper's mode, and the AUs' names, in the order of ``aus``.
+
+    Raises:
+        ValueError: If an experiment has other AUs.
+    """
+    honest, paper, names = [], [], None if aus is None else tuple(map(au_name, aus))
+    for name, runs in experiments.items():
+        summary = summarize(runs)
+        seeds = summary['experiments'][name]['seeds']
+        if not seeds:
+            continue
+        names = names or tuple(seeds[0]['aus'])
+        if set(seeds[0]['aus']) != set(names):
+            raise ValueError(f'{name} has the AUs {", ".join(seeds[0]["aus"])}, the table '
+                             f'{", ".join(names)}. Remedy: compare experiments of one AU set.')
+        honest.append(_row(name, [[seed['pooled'], *(seed['aus'][au] for au in names)]
+                                  for seed in seeds]))
+        whole = {seed['seed'] for seed in seeds if seed['paper'] is not None}
+        by_seed = defaultdict(list)
+        for row in summary['runs']:
+            if row['seed'] in whole:
+                by_seed[row['seed']].append([row['paper']['mean'], *(row['paper']['aus'][au]
+                                                                     for au in names)])
+        if by_seed:
+            paper.append(_row(name, [np.mean(folds, axis=0) for folds in by_seed.values()]))
+    return honest, paper, names or ()
+
+
+def _row(name: str, seeds: list) -> Row:
+    values = np.array(seeds, dtype=float)
+    spread = tuple(values.std(axis=0, ddof=1)) if len(values) > 1 else None
+    return Row(name, tuple(values.mean(axis=0)), spread)
+
+
+def predictions_by_seed(runs: Sequence[Run]) -> List[List[Predictions]]:
+    """Of each seed the predictions of its folds."""
+    seeds = defaultdict(list)
+    for run in sorted(runs, key=lambda run: (run.seed, run.fold)):
+        seeds[run.seed].append(read_predictions(run.predictions))
+    return list(seeds.values())
+
+
+def difference(ours: Sequence[Run], base: Sequence[Run]) -> Tuple[Difference, Tuple[str, ...]]:
+    """F1@0.5 of one experiment minus that of another, and the AUs' names.
+
+    Raises:
+        ValueError: If they have other AUs, or were not tested on the same subjects.
+    """
+    found = [predictions_by_seed(runs) for runs in (ours, base)]
+    classes = found[0][0][0].classes
+    if any(part.classes != classes for seeds in found for parts in seeds for part in parts):
+        raise ValueError('the experiments have different AUs. Remedy: compare those of one set.')
+    (a, people), (b, others) = map(experiment_counts, found)
+    if people != others:
+        raise ValueError(f'tested on different subjects: {len(people)} and {len(others)}. Remedy: '
+                         'finish all folds of both.')
+    return compare(a, b), classes
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """The command; its exit code: 0, or 2 (an error)."""
+    parser = argparse.ArgumentParser(
+        description='Tables of cross-validated experiments; see docs/en/evidence.md.')
+    parser.add_argument('folder', nargs='+', help='of tools/cross_validate.py')
+    parser.add_argument('--published', help='BP4D, BP4D+ or DISFA: their rows in the table of the '
+                        "paper's mode")
+    parser.add_argument('--test', nargs=2, action='append', default=[], metavar=('A', 'B'),
+                        help='two experiments: is A better than B?')
+    parser.add_argument('--format', choices=FORMATS, default='text')
+    parser.add_argument('--out', type=Path, help='file; default: the terminal')
+    args = parser.parse_args(arguments)
+    try:
+        experiments = collect(args.folder)
+        known, aus, source = published_rows(args.published) if args.published else ([], None, '')
+        honest, paper, names = rows(experiments, aus)
+        columns = ['mean', *names]
+        parts = [f1_table(honest, columns, HONEST, args.format)]
+        if known or paper:
+            caption = f'{PAPER}. Published: {source}' if known else PAPER
+            parts.append(f1_table([*known, *paper], columns, caption, args.format))
+        for pair in args.test:
+            missing = [name for name in pair if name not in experiments]
+            if missing:
+                raise ValueError(f'no experiment {missing[0]!r}. Remedy: one of '
+                                 f'{", ".join(experiments)}.')
+            found, classes = difference(*(experiments[name] for name in pair))
+            parts.append(difference_table(found, ['mean', *(au_name(parse_au(name))
+                                                            for name in classes)],
+                                          f'{pair[0]} minus {pair[1]}', args.format))
+    except (ValueError, OSError) as error:
+        return say_error(error)
+    text = '\n'.join(parts)
+    if args.out is None:
+        sys.stdout.write(text)
+    else:
+        write_whole(args.out, text.encode())
+    return 0

@@ -1,0 +1,306 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""Trains and tests every fold and seed of experiments; what is finished is never repeated.
+
+A run is one fold with one seed, in a process and a folder of its own: config, checkpoints, logs,
+and at its end ``features.npz`` and ``predictions.npz``, from which every number is computed
+(:mod:`.run_results`, :mod:`.report`). The last epoch is tested; the test fold chooses nothing.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import queue
+import re
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence
+
+from mmengine.config import Config, DictAction
+from mmengine.dist import is_main_process
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner, load_checkpoint
+
+import fmae_iat_plugin  # noqa: F401  registers
+from fmae_iat_plugin.engine.launch import init_cpu_process_group
+from fmae_iat_plugin.errors import say_error
+from fmae_iat_plugin.extras import needs_extra
+from fmae_iat_plugin.files import write_whole
+from fmae_iat_plugin.parallel import counting_bar, watch_parent
+
+from .run_features import FEATURE_FRAMES, choose_frames, write_features
+from .run_plan import NOTE, Run, plan_runs, run_config
+
+
+def train_and_test(run: Run, launcher: str = 'none', resume: bool = False,
+                   feature_frames: int = FEATURE_FRAMES) -> None:
+    """Train a run, keep features of its last epoch, test it.
+
+    Args:
+        run: Which.
+        launcher: Of MMEngine.
+        feature_frames: See :func:`~.run_features.choose_frames`; 0 = no features.
+        resume: Go on from the last checkpoint of a run that was stopped. MMEngine does not restore
+            the state of the random numbers, so its numbers then depend on where it was stopped;
+            without, the run begins anew and they do not.
+
+    Raises:
+        ValueError: If its folder was begun with another config, or there are no features to keep.
+    """
+    if run.predictions.is_file():
+        return
+    cfg = run_config(run)
+    _claim(run, cfg)
+    cfg.launcher, cfg.resume = launcher, resume
+    runner = Runner.from_cfg(cfg)
+    if not resume and is_main_process():
+        _forget(run, keep=runner.timestamp)
+    keeps = feature_frames and is_main_process()
+    frames = choose_frames(cfg, feature_frames) if keeps else None  # says errors before training
+    runner.train()
+    last = Path(run.work_dir, 'last_checkpoint').read_text().strip()
+    if keeps:
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        load_checkpoint(model, last, map_location='cpu')  # what is tested, also with averaging
+        write_features(run.features, model, frames)
+    cfg = run_config(run)
+    cfg.launcher, cfg.load_from = launcher, last
+    cfg.test_evaluator.out_file = str(run.predictions)
+    Runner.from_cfg(cfg).test()
+
+
+def _forget(run: Run, keep: str) -> None:
+    """Remove what a stopped run left, but for the log of its processes."""
+    for path in Path(run.work_dir).iterdir():
+        if path.suffix == '.pth' or path.name in ('last_checkpoint', run.features.name):
+            path.unlink()
+        elif path.is_dir() and (path / 'vis_data').is_dir() and path.name != keep:
+            shutil.rmtree(path)
+
+
+def _claim(run: Run, cfg: Config) -> None:
+    """The run's folder belongs to one config, or a resumed run would be of two. The versions noted
+    are those of the last process."""
+    digest = hashlib.sha256(cfg.pretty_text.encode()).hexdigest()[:16]
+    if Path(run.work_dir, NOTE).is_file() and run.note()['digest'] != digest:
+        raise ValueError(f'{run.work_dir} was begun with another config or other options. '
+                         'Remedy: another --out, or remove this folder.')
+    run.write_note(digest)
+
+
+def cross_validate(runs: Sequence[Run], workers: int = 1, gpus: Sequence[str] = (),
+                   processes: int = 1, resume: bool = False,
+                   feature_frames: int = FEATURE_FRAMES) -> List[Run]:
+    """Carry out the runs that are not finished, ``workers`` at a time, with a bar.
+
+    Args:
+        runs: See :func:`plan_runs`.
+        workers: Runs at a time; each in a process of its own, whose output goes to
+            ``stdout.log`` in the run's folder, and its time, when it succeeded, to ``cost.json``.
+        gpus: Their numbers, dealt out ``processes`` a run; () = no GPU is chosen.
+        processes: Of each run (DDP by torchrun).
+        resume, feature_frames: See :func:`train_and_test`.
+
+    Returns:
+        list[Run]: The runs that failed; the others went on.
+    """
+    slots: queue.Queue = queue.Queue()
+    for k in range(workers):
+        slots.put(','.join(gpus[k * processes:(k + 1) * processes]))
+    waiting = [run for run in runs if not run.predictions.is_file()]
+    failed, active = [], {}
+
+    def carry_out(run: Run) -> int:
+        slot = slots.get()
+        try:
+            return _in_a_process(run, slot, processes, resume, feature_frames, active)
+        finally:
+            slots.put(slot)
+
+    with counting_bar() as bar, ThreadPoolExecutor(workers) as pool:
+        task = bar.add_task('Runs', total=len(runs), completed=len(runs) - len(waiting))
+        futures = {pool.submit(carry_out, run): run for run in waiting}
+        try:
+            for future in as_completed(futures):
+                if future.result():
+                    failed.append(futures[future])
+                bar.advance(task)
+        except KeyboardInterrupt:
+            for future in futures:
+                future.cancel()
+            for process in list(active.values()):
+                process.terminate()
+            raise
+    return failed
+
+
+def _in_a_process(run: Run, gpus: str, processes: int, resume: bool, feature_frames: int,
+                  active: Dict[str, subprocess.Popen]) -> int:
+    folder = Path(run.work_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    ranks = ['-m', 'torch.distributed.run', '--standalone', f'--nproc_per_node={processes}']
+    command = [sys.executable, *(ranks if processes > 1 else ()), '-m', __name__,
+               json.dumps(run._asdict()), '--launcher', 'pytorch' if processes > 1 else 'none',
+               '--feature-frames', str(feature_frames),
+               *(['--resume'] if resume else [])]
+    environment = {**os.environ, **({'CUDA_VISIBLE_DEVICES': gpus} if gpus else {})}
+    start = time.monotonic()
+    with open(folder / 'stdout.log', 'ab') as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
+        active[run.work_dir] = process
+        _, status, used = os.wait4(process.pid, 0)  # also counts its finished children
+    process.returncode = os.waitstatus_to_exitcode(status)
+    active.pop(run.work_dir)
+    if process.returncode == 0:
+        write_whole(folder / 'cost.json', json.dumps(
+            dict(seconds=round(time.monotonic() - start, 1), gpus=gpus,
+                 cpu_seconds=round(used.ru_utime + used.ru_stime, 1))).encode())
+    return process.returncode
+
+
+def submit(runs: Sequence[Run], out: str, cluster: str = 'slurm', processes: int = 1,
+           resume: bool = False, parameters: Optional[Dict[str, Any]] = None,
+           feature_frames: int = FEATURE_FRAMES) -> List[Run]:
+    """The same as a job array, by submitit; waits for it, with a bar.
+
+    Args:
+        runs: See :func:`plan_runs`.
+        out: Its folder ``jobs`` gets submitit's scripts and logs.
+        cluster: ``'slurm'``, or ``'local'`` (this machine).
+        processes: Tasks of a job, a GPU each.
+        resume, feature_frames: See :func:`train_and_test`.
+        parameters: Of ``AutoExecutor.update_parameters``: slurm_partition, timeout_min, ...
+
+    Returns:
+        list[Run]: The runs that failed.
+
+    Raises:
+        ImportError: If submitit is not installed.
+    """
+    with needs_extra('slurm', 'job arrays'):
+        import submitit
+    executor = submitit.AutoExecutor(folder=str(Path(out, 'jobs')), cluster=cluster)
+    executor.update_parameters(name='cross_validate', tasks_per_node=processes,
+                               **(parameters or {}))
+    waiting = [run for run in runs if not run.predictions.is_file()]
+    launcher = 'slurm' if cluster == 'slurm' and processes > 1 else 'none'
+    jobs = executor.map_array(partial(train_and_test, launcher=launcher, resume=resume,
+                                      feature_frames=feature_frames), waiting)
+    failed = []
+    with counting_bar() as bar:
+        task = bar.add_task('Runs', total=len(runs), completed=len(runs) - len(waiting))
+        place = {job.job_id: run for job, run in zip(jobs, waiting)}
+        for job in submitit.helpers.as_completed(jobs):
+            if job.exception() is not None:
+                failed.append(place[job.job_id])
+            bar.advance(task)
+    return failed
+
+
+def _run_one(arguments: Optional[List[str]] = None) -> None:
+    """The process of a run."""
+    parser = argparse.ArgumentParser(description='One run of tools/cross_validate.py.')
+    parser.add_argument('run')
+    parser.add_argument('--launcher', default='none')
+    parser.add_argument('--resume', action='store_true')
+    parser.add_argument('--feature-frames', type=int, default=FEATURE_FRAMES)
+    args = parser.parse_args(arguments)
+    watch_parent(os.getppid())
+    init_cpu_process_group(args.launcher)
+    train_and_test(Run(**json.loads(args.run)), args.launcher, args.resume, args.feature_frames)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``tools/cross_validate.py``."""
+    parser.add_argument('config', nargs='+', help='NAME_fold1.py ..., or a config whose data set '
+                        'has folds=N')
+    parser.add_argument('--seeds', type=int, nargs='+', default=[0])
+    parser.add_argument('--folds', type=int, nargs='+', help='only these')
+    parser.add_argument('--out', default='work_dirs/cross_validation')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={},
+                        help='as in tools/train.py; {fold} and {seed} are filled in')
+    parser.add_argument('--variant', nargs='+', action='append', default=[],
+                        metavar=('NAME', 'KEY=VALUE'), help='an experiment CONFIG-NAME with these '
+                        'options: --variant lambda1 model.adversary.neck.scale=1 --variant ...')
+    parser.add_argument('--feature-frames', type=int, default=FEATURE_FRAMES, help='frames a '
+                        'person whose features are kept, for identity probes; 0: none; default: '
+                        f'{FEATURE_FRAMES}')
+    parser.add_argument('--resume', action='store_true', help='stopped runs go on from their last '
+                        'checkpoint, and then their numbers depend on it; default: they begin anew')
+    group = parser.add_argument_group('where')
+    group.add_argument('--workers', type=int, default=1, help='runs at a time')
+    group.add_argument('--gpus', help='their numbers, 0,1,2,3, dealt out to the runs')
+    group.add_argument('--processes', type=int, default=1, help='of each run, a GPU each')
+    group.add_argument('--launcher', choices=('none', 'slurm'), default='none',
+                       help='slurm: a job array by submitit')
+    group.add_argument('--slurm', nargs='+', action=DictAction, default={},
+                       help='slurm_partition=gpu timeout_min=600 gpus_per_node=1 ...')
+
+
+def _variants(given: Sequence[Sequence[str]]) -> Dict[str, Dict[str, Any]]:
+    """``[['lambda1', 'model.adversary.neck.scale=1'], ...]`` as ``plan_runs`` takes it.
+
+    Raises:
+        ValueError: If a name occurs twice or is none, or an option is none.
+    """
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--options', nargs='+', action=DictAction, default={})
+    variants: Dict[str, Dict[str, Any]] = {}
+    for name, *options in given:
+        if name in variants or not re.fullmatch(r'[\w.+-]+', name):
+            raise ValueError(f'--variant {name}: its name must come first, be its own, and consist '
+                             'of letters, digits and . + - _')
+        wrong = [option for option in options if not re.match('[^=]+=', option)]
+        if wrong or not options:
+            raise ValueError(f'--variant {name}: {wrong[0]!r} is not KEY=VALUE.' if wrong else
+                             f'--variant {name} changes nothing. Remedy: KEY=VALUE after its name; '
+                             'without --variant the config itself is the experiment.')
+        try:
+            variants[name] = parser.parse_args(['--options', *options]).options
+        except AssertionError as error:  # mmengine's, of brackets
+            raise ValueError(f'--variant {name}: {error}') from error
+    return variants
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """The command; its exit code: 0, 1 (a run failed), 2 (an error), 130 (stopped)."""
+    from .run_results import write_results
+    parser = argparse.ArgumentParser(
+        description='Train and test all folds and seeds of experiments; see docs/en/evidence.md.')
+    add_arguments(parser)
+    args = parser.parse_args(arguments)
+    try:
+        if args.feature_frames < 0:
+            raise ValueError(f'--feature-frames is {args.feature_frames}. Remedy: 0 for none, or '
+                             'more.')
+        runs = plan_runs(args.config, args.seeds, args.out, args.folds, args.cfg_options,
+                         _variants(args.variant))
+        if args.launcher == 'slurm':
+            failed = submit(runs, args.out, 'slurm', args.processes, args.resume, args.slurm,
+                            args.feature_frames)
+        else:
+            gpus = args.gpus.split(',') if args.gpus else []
+            if gpus and len(gpus) < args.workers * args.processes:
+                raise ValueError(f'{args.workers} runs of {args.processes} processes need as many '
+                                 f'GPUs, --gpus names {len(gpus)}.')
+            failed = cross_validate(runs, args.workers, gpus, args.processes, args.resume,
+                                    args.feature_frames)
+    except (ValueError, OSError, ImportError) as error:
+        return say_error(error)
+    except KeyboardInterrupt:
+        sys.stderr.write('stopped. The same command goes on from here.\n')
+        return 130
+    for run in failed:
+        sys.stderr.write(f'failed: {run.experiment}, fold {run.fold}, seed {run.seed}: see '
+                         f'{run.work_dir}/stdout.log\n')
+    sys.stdout.write(write_results(args.out))
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    _run_one()

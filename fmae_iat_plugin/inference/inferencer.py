@@ -1,0 +1,290 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""Action units of every face of images and videos, called as MMPretrain's inferencers are.
+
+Frames are read in one thread and their faces found and cropped in others while the model works on
+the faces before them; a few frames wait in between, so memory does not grow with a video. As many
+threads look for faces as PyTorch uses (``OMP_NUM_THREADS``, ``torch.set_num_threads``), if the
+detector allows it, and two batches are under way: whatever the slowest stage is, no core waits for
+another stage.
+"""
+
+import inspect
+from contextlib import ExitStack, closing
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from threading import Event
+from typing import Callable, Iterator, List, Optional, Sequence, Union
+
+import numpy as np
+import torch
+from mmcv.transforms import Compose
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmpretrain.registry import DATASETS, TRANSFORMS
+from mmpretrain.structures import DataSample
+
+from fmae_iat_plugin.action_units import parse_au
+from fmae_iat_plugin.datasets.protocol import load_protocol
+from fmae_iat_plugin.faces import CropOptions, DetectorSpec
+from fmae_iat_plugin.faces.crop import crop_face, cut
+from fmae_iat_plugin.faces.structures import DETECTED
+from fmae_iat_plugin.faces.tracking import Tracker, select_faces
+from fmae_iat_plugin.skipped import Skip, report_skipped
+
+from .backends import open_model
+from .inputs import find_inputs, map_ahead, prefetch, read_items
+from .predictions import FacePrediction
+from .smoothing import Smoother
+from .writers import as_dict, build_writers
+
+
+class AUInferencer:
+    """Predicts action units.
+
+    Args:
+        model: A config of this repository, path or ``Config``; its adversary is not built. Or an
+            exported ``.onnx`` file, run by ONNX Runtime.
+        weights: Checkpoint, opened without running code from it, or ``.onnx`` file. None: random
+            weights, for tests.
+        device: Defaults to the GPU if there is one.
+        detector: ``'dlib'``, a :class:`~fmae_iat_plugin.faces.DetectorSpec` (mmdet), any
+            function from BGR images to boxes and scores, or None: every image is a face crop.
+        crop: Which faces and how they are cropped. Defaults to the published crop of all faces at
+            224 px, or, where the config's test pipeline has no ``Resize``, at the model's size.
+        aus: Numbers of the action units, in the order of the model's outputs. Defaults to those
+            the checkpoint was trained with (its ``meta``), else ``aus`` of the config's test data
+            set, or those of its protocol (BP4D, BP4D+, DISFA).
+        threshold: Probability from which an action unit is present; a number, or one each.
+            Defaults to the checkpoint's (``meta['thresholds']``), else the head's ``thr`` (0.5).
+        memory: A face that was not found for so many frames that were looked at keeps its
+            ``face_id`` if its box overlaps the one its motion predicts.
+        smoothing: Time constant, in seconds, of an exponential moving average over the
+            probabilities of each face of a video; thresholds apply to the smoothed ones. 0: none.
+
+    Attributes:
+        problems (list[Skip]): What could not be read in the last call.
+
+    Raises:
+        ValueError: If the weights do not fit, the action units cannot be told, or a number is out
+            of range.
+    """
+
+    def __init__(self, model: Union[str, Path, Config], weights: Optional[str] = None,
+                 device: Optional[str] = None,
+                 detector: Union[str, DetectorSpec, Callable, None] = 'dlib',
+                 crop: Optional[CropOptions] = None, aus: Optional[Sequence[int]] = None,
+                 threshold: Union[float, Sequence[float], None] = None, memory: int = 15,
+                 smoothing: float = 0.):
+        init_default_scope('mmpretrain')
+        cfg, self.backend = open_model(model, weights, device)
+        data = cfg.test_dataloader.dataset
+        named = aus or self.backend.aus or self._find_aus(data)
+        self.aus = tuple(map(parse_au, named))
+        number = self.backend.outputs
+        if len(self.aus) != number:
+            raise ValueError(f'{len(self.aus)} action units {self.aus} are named, the model has '
+                             f'{number} outputs. Remedy: aus=(...), in the order of training.')
+        thr = self.backend.threshold if threshold is None else threshold
+        self.thresholds = np.broadcast_to(np.asarray(thr, dtype=np.float64), (number, ))
+        steps = [step for step in data.pipeline
+                 if step['type'] not in ('LoadFace', 'LoadImageFromFile')]
+        self.pipeline = Compose([TRANSFORMS.build(dict(type='LoadFace')),
+                                 *(TRANSFORMS.build(step) for step in steps)])
+        resizes = any('Resize' in step['type'] or 'Crop' in step['type'] for step in steps)
+        self.fixed_size = None if resizes else int(np.max(cfg.model.backbone.img_size))
+        self.crop = crop or CropOptions(faces='all', size=self.fixed_size or 224)
+        self.crop.check()
+        if isinstance(detector, str):
+            detector = DetectorSpec(detector)
+        self.detector = detector.build() if isinstance(detector, DetectorSpec) else detector
+        self.memory, self.problems = memory, []
+        if not smoothing >= 0:
+            raise ValueError(f'smoothing is {smoothing}. Remedy: seconds, 0 for none.')
+        self.smoothing = smoothing
+        self._ended = Event()
+
+    @staticmethod
+    def _find_aus(data: dict) -> Sequence[int]:
+        if data.get('aus'):
+            return data['aus']
+        own = inspect.signature(DATASETS.get(data['type'])).parameters.get('protocol')
+        protocol = data.get('protocol') or (own and own.default)
+        aus = load_protocol(protocol).aus if protocol else None
+        if not aus:
+            raise ValueError('the config does not say which action units the model predicts. '
+                             'Remedy: aus=(1, 2, ...), in the order of training.')
+        return aus
+
+    def __call__(self, inputs, return_datasamples: bool = False, batch_size: int = 32,
+                 stride: int = 1, pred_out_dir: Optional[str] = None,
+                 formats: Sequence[str] = ('openface', ), return_vis: bool = False,
+                 show_dir: Optional[str] = None) -> Union[list, dict]:
+        """Predict; one result per face of each frame, and one per frame without a face.
+
+        Args:
+            inputs: Path of an image, video or folder, a pattern, an address, a camera, an image
+                (uint8 BGR), or a list; see :func:`~.inputs.find_inputs`.
+            return_datasamples: DataSamples (``pred_score`` ``[C]``, the rest as metainfo) instead
+                of dicts (the form of a JSON line).
+            batch_size: Faces at a time.
+            stride: Every ``stride``-th frame of a video.
+            pred_out_dir: Write files there.
+            formats: Which: openface, pyfeat, json, parquet.
+            return_vis: A dict of ``predictions`` (the list) and ``visualization``, an annotated
+                image (uint8 BGR) per frame.
+            show_dir: Write annotated images and videos, and timelines of videos, there; see
+                :class:`~.pictures.PictureWriter`.
+
+        Raises:
+            FileNotFoundError, ValueError: See :func:`~.inputs.find_inputs`; if nothing is left to
+            predict. What else is missing or unreadable is listed in ``problems`` and logged, and
+            the rest goes on.
+        """
+        results, drawn, on_frame = [], [], None
+        unusable: List[Skip] = []
+        items = find_inputs(inputs, unusable)  # before there is an output folder
+        with ExitStack() as stack:
+            writers = [] if pred_out_dir is None else [
+                stack.enter_context(writer)
+                for writer in build_writers(formats, pred_out_dir, self.aus)]
+            if return_vis or show_dir is not None:
+                from .pictures import PictureWriter  # needs the extra `analysis`
+                pictures = stack.enter_context(PictureWriter(show_dir, self.aus, self.thresholds))
+
+                def on_frame(image, rows):
+                    painted = pictures.write(image, rows)
+                    if return_vis:
+                        drawn.append(painted)
+            for row in self.predict(items, batch_size, stride, on_frame):
+                for writer in writers:
+                    writer.write(row)
+                results.append(self._datasample(row) if return_datasamples
+                               else as_dict(row, self.aus))
+        self.problems[:0] = unusable
+        skip_file = None if pred_out_dir is None else str(Path(pred_out_dir, 'skipped.csv'))
+        report_skipped('Prediction', self.problems, skip_file)
+        return dict(predictions=results, visualization=drawn) if return_vis else results
+
+    def predict(self, inputs, batch_size: int = 32, stride: int = 1,
+                on_frame: Optional[Callable] = None) -> Iterator[FacePrediction]:
+        """The results one after the other, while reading; the arguments are those of a call.
+
+        Args:
+            on_frame: Called with every frame that was looked at (uint8 BGR ``[H, W, 3]``) and its
+                rows, before these are yielded. Some 70 frames are in memory then.
+        """
+        if batch_size < 1 or stride < 1:
+            raise ValueError(f'batch_size {batch_size}, stride {stride}. Remedy: 1 or more.')
+        self.problems: List[Skip] = []
+        self._smooth = Smoother(self.smoothing)
+        self._ended.clear()
+        items = read_items(find_inputs(inputs), stride, self.problems, self._ended.is_set)
+        keep = on_frame is not None
+        held = 8 if keep else 256
+        many = getattr(self.detector, 'thread_safe', self.detector is None)
+        threads = torch.get_num_threads() if many else 1
+        with closing(prefetch(items, 16)) as frames, closing(prefetch(
+                self._faces(frames, keep, threads), min(2 * batch_size, held))) as found:
+            batches = _batches(found, batch_size, held)
+            # the next batch begins when the first core is through with this one; one face has all
+            scored = ((self._scored(1, batch) for batch in batches) if batch_size == 1 else
+                      map_ahead(partial(self._scored, batch_size), batches,
+                                min(2, torch.get_num_threads())))
+            with closing(scored):
+                for batch, scores in scored:
+                    yield from self._rows(batch, scores, on_frame)
+
+    def end(self) -> None:
+        """Cameras and streams end at the frame they are at; what was read is predicted still. May
+        be called from another thread or a signal handler."""
+        self._ended.set()
+
+    def _faces(self, frames, keep: bool, threads: int) -> Iterator[tuple]:
+        """(frame with its size for the image, [(face, crop)], image if kept) in order."""
+        item, tracker, index, frames = None, None, 0, iter(frames)
+        batches = iter(lambda: list(islice(frames, getattr(self.detector, 'batch_size', 1))), [])
+        for looked in map_ahead(self._look, batches, threads):
+            for source, frame, found in looked:
+                if source is not item:
+                    if tracker is not None:
+                        yield from map(_with_crops, tracker.finish())
+                    item, tracker = source, Tracker(self.memory if source.unit.related else None)
+                index += 1
+                height, width = frame.image.shape[:2]
+                small = frame._replace(image=(width, height))
+                by_box = {box: crop for (box, _), crop in found}
+                image = frame.image if keep else None
+                yield from map(_with_crops, tracker.push(
+                    index, (small, by_box, image), [face for face, _ in found]))
+        if tracker is not None:
+            yield from map(_with_crops, tracker.finish())
+
+    def _look(self, batch: list) -> list:
+        """(item, frame, [((box, score), crop)]) of a batch of (item, frame)."""
+        images = [frame.image for _, frame in batch]
+        detections = self.detector(images) if self.detector else [None] * len(batch)
+        return [(source, frame, self._crops(frame.image, found))
+                for (source, frame), found in zip(batch, detections)]
+
+    def _crops(self, image: np.ndarray, found) -> list:
+        """[((box, score), crop)] of an image; without a detector it is all a face."""
+        height, width = image.shape[:2]
+        if found is None:
+            box = (0., 0., float(width), float(height))
+            return [((box, None), image if self.fixed_size is None else
+                     cut(image, box, self.fixed_size))]
+        return [(face, crop_face(image, face[0], self.crop))
+                for face in select_faces(found, width, height, self.crop.faces)]
+
+    def scores(self, crops: Sequence[np.ndarray]) -> np.ndarray:
+        """Probabilities ``[n, C]`` of face crops, uint8 BGR, by the config's test pipeline."""
+        return self.backend([self.pipeline(dict(img=crop)) for crop in crops])
+
+    def _scored(self, batch_size: int, batch: list) -> tuple:
+        """A batch of frames, and the probabilities of all their faces."""
+        crops = [crop for _, faces, _ in batch for _, crop in faces]
+        return batch, [row for first in range(0, len(crops), batch_size)
+                       for row in self.scores(crops[first:first + batch_size])]
+
+    def _rows(self, batch: list, found: list,
+              on_frame: Optional[Callable] = None) -> Iterator[FacePrediction]:
+        scores = iter(found)
+        for frame, faces, image in batch:
+            start, size, rows = (frame.source, frame.number, frame.timestamp), frame.image, []
+            for face, _ in faces:
+                values = self._smooth(frame, face.track, next(scores))
+                rows.append(FacePrediction(*start, face.track - 1, True, face.score, face.box,
+                                           *size, tuple(map(float, values)),
+                                           tuple(map(bool, values >= self.thresholds))))
+            rows = rows or [FacePrediction(*start, 0, False, None, None, *size)]
+            if on_frame is not None:
+                on_frame(image, rows)
+            yield from rows
+
+    def _datasample(self, row: FacePrediction) -> DataSample:
+        values = row._asdict()
+        probabilities, present = values.pop('probabilities'), values.pop('present')
+        sample = DataSample(metainfo=dict(values, img_path=row.input, aus=self.aus))
+        if probabilities is not None:
+            sample.set_pred_score(torch.tensor(probabilities))
+            sample.set_pred_label(torch.tensor(np.flatnonzero(present)))
+        return sample
+
+
+def _batches(found, batch_size: int, held: int) -> Iterator[list]:
+    """Frames that together have ``batch_size`` faces or more, but no more than ``held`` frames."""
+    batch, faces = [], 0
+    for entry in found:
+        batch.append(entry)
+        faces += len(entry[1])
+        if faces >= batch_size or len(batch) >= held:
+            yield batch
+            batch, faces = [], 0
+    yield batch
+
+
+def _with_crops(released: tuple) -> tuple:
+    """A frame with its found faces and their crops; faces are not bridged over missed frames."""
+    (frame, crops, image), faces = released
+    return frame, [(face, crops[face.box]) for face in faces if face.state == DETECTED], image

@@ -1,0 +1,125 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""Predict the action units of images and videos; see docs/en/inference.md."""
+
+import argparse
+import sys
+from contextlib import ExitStack
+from itertools import chain
+from pathlib import Path
+from typing import List, Optional
+
+from mmengine.logging import MMLogger
+
+from fmae_iat_plugin.errors import say_error
+from fmae_iat_plugin.faces import DetectorSpec
+from fmae_iat_plugin.parallel import ParallelError, add_parallel_arguments, parallel_arguments
+from fmae_iat_plugin.skipped import Skip, report_skipped
+from fmae_iat_plugin.weights.zoo_index import configs_root, resolve_model
+
+from .batch import Job, forget, predict_parts, read_part, split
+from .inputs import find_inputs
+from .writers import WRITERS, build_writers, check_formats
+
+QUICKSTART = 'work_dirs/quickstart/fmae-iat/epoch_20.pth'
+
+
+def _parse(arguments: Optional[List[str]]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('input', nargs='+', metavar='INPUT',
+                        help='image, video, folder of them, quoted pattern, address '
+                        '(http, https, rtsp), or webcam, webcam:1, ... (Ctrl-C ends it)')
+    parser.add_argument('--model', help='config, .onnx file, or a name of the model zoo (python '
+                        "tools/model_zoo.py list); default: the quickstart's")
+    parser.add_argument('--weights', help="checkpoint; default: the zoo's, checkpoints/NAME.pth")
+    parser.add_argument('--out-dir', required=True)
+    parser.add_argument('--format', default='openface',
+                        help=f'some of {",".join(WRITERS)}, with commas; default: openface')
+    parser.add_argument('--detector', default='dlib',
+                        help='dlib (default), an mmdet config, or none: the images are face crops')
+    parser.add_argument('--detector-weights', help='mmdet: checkpoint')
+    parser.add_argument('--device', help='cpu, cuda:0, or several, cuda:0,cuda:1, over which '
+                        '--workers go; default: the GPU if there is one')
+    parser.add_argument('--batch-size', type=int, default=32, help='faces at a time')
+    parser.add_argument('--stride', type=int, default=1, help='every N-th frame of a video')
+    parser.add_argument('--threshold', type=float, help='probability from which an action unit '
+                        "is present; default: the head's, 0.5")
+    parser.add_argument('--smoothing', type=float, default=0., metavar='SECONDS',
+                        help='of the probabilities of a face through a video: time constant of '
+                        'an exponential moving average; default: 0, none')
+    parser.add_argument('--vis', action='store_true', help='also annotated images and videos, and '
+                        'a timeline of each video')
+    add_parallel_arguments(parser)
+    args = parser.parse_args(arguments)
+    if args.model is None and args.weights is not None:
+        parser.error('--weights needs --model')
+    return args
+
+
+def _model(args: argparse.Namespace) -> tuple:
+    """Config and weights; the quickstart's where none were named."""
+    if args.model is not None:
+        if args.model.endswith('.onnx'):
+            return args.model, args.weights
+        return resolve_model(args.model, args.weights)
+    if not Path(QUICKSTART).is_file():
+        raise FileNotFoundError(
+            f'no --model was given and {QUICKSTART} does not exist. Remedy: --model NAME of the '
+            'model zoo (python tools/model_zoo.py list; download NAME fetches a public checkpoint '
+            'of the FMAE authors, CC BY-NC 4.0, and converts it), --model CONFIG --weights FILE of '
+            'a model you trained (python tools/train.py), or train the small one on rendered '
+            'faces: bash tools/quickstart.sh')
+    MMLogger.get_current_instance().warning(
+        'no --model was given: %s is used, which was trained on rendered faces only and is no '
+        'measure of real ones', QUICKSTART)
+    return str(configs_root() / 'synthfacs' / 'quickstart_iat.py'), QUICKSTART
+
+
+def predict(args: argparse.Namespace) -> int:
+    """Write the files; the exit code: 0 = all was read, 1 = something could not be read."""
+    problems: List[Skip] = []
+    items, formats = find_inputs(args.input, problems), args.format.split(',')
+    check_formats(formats)
+    model, weights = _model(args)
+    devices = tuple(args.device.split(',')) if args.device else (None, )
+    detector = None if args.detector == 'none' else DetectorSpec(
+        args.detector, args.detector_weights, device=devices[0] or 'cpu')
+    out = Path(args.out_dir)
+    job = Job(model, weights, detector, args.threshold, args.batch_size, args.stride,
+              args.smoothing, devices, out if args.vis else None)
+    parts = split(items, job, out / '.parts')
+    aus = predict_parts(job, parts, parallel_arguments(args))
+    rows = faces = frames = 0
+    pictures: List[str] = []
+    with ExitStack() as stack:
+        writers = [stack.enter_context(writer) for writer in build_writers(formats, out, aus)]
+        last = None
+        for row in chain.from_iterable(read_part(part, problems, pictures)
+                                       for part in parts):
+            for writer in writers:
+                writer.write(row)
+            rows, faces = rows + 1, faces + row.success
+            frames, last = frames + (last != (row.input, row.frame)), (row.input, row.frame)
+    skipped = out / 'skipped.csv'
+    report_skipped('Prediction', problems, str(skipped))
+    forget(out / '.parts')
+    sys.stdout.write(f'{frames} frames, {faces} faces, {rows - faces} frames without a face; '
+                     f'{len(problems)} inputs not or not wholly readable ({skipped}); '
+                     f'{sum(len(writer.paths) for writer in writers)} files of predictions'
+                     f'{f", {len(pictures)} pictures and videos" if args.vis else ""} in {out}\n')
+    return 1 if problems else 0
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """The command; its exit code: 0, 1 (something was unreadable), 2 (an error), 130 (stopped)."""
+    args = _parse(arguments)
+    try:
+        return predict(args)
+    except (ValueError, OSError, ImportError, ParallelError) as error:
+        return say_error(error)
+    except KeyboardInterrupt:
+        sys.stderr.write('stopped. The same command goes on from here.\n')
+        return 130
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,205 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""A population of rendered people: who shows which action unit, when, in what light.
+
+Every frame is a pure function of (seed, subject, frame), so nothing depends on the order or the
+process in which frames are drawn. ``shortcut`` is the confound that IAT is made for: with 1, who
+a *training* subject is tells which action units to expect (its own rates), the resting face leans
+the same way, and every session has the subject's own background. With 0 all subjects share the
+base rate, no resting face leans anywhere, and each session has a background of its own. Test
+subjects are always drawn as with 0.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import PurePosixPath
+from typing import Dict, NamedTuple, Optional, Tuple
+
+import numpy as np
+import pandas as pd
+
+from fmae_iat_plugin.action_units import au_name
+from fmae_iat_plugin.datasets.annotation import AnnotationTable
+from fmae_iat_plugin.datasets.protocol import Protocol, split_subjects
+
+from .renderer import AUS, Camera, Identity, Light, Pose, render, sample_identity
+
+POSITIVE = 2.0       # intensity from which a frame counts as positive, as in DISFA
+_RATE_SPREAD = 2.5   # standard deviation of a subject's log odds at shortcut 1
+_REST = 0.8          # largest intensity of the resting face at shortcut 1, well below POSITIVE
+
+
+class Face(NamedTuple):
+    """All that :func:`~fmae_iat_plugin.synthfacs.renderer.render` needs for one frame.
+
+    Attributes:
+        identity (Identity): The person, with this session's background.
+        coded (dict[int, float]): AU -> intensity 0-5 that a coder would note.
+        shown (dict[int, float]): AU -> intensity 0-5 that is rendered: coded plus resting face.
+        pose (Pose), light (Light), camera (Camera): Drawn alike for all subjects; the light once
+            a session.
+    """
+
+    identity: Identity
+    coded: Dict[int, float]
+    shown: Dict[int, float]
+    pose: Pose
+    light: Light
+    camera: Camera
+
+
+@lru_cache
+def _names(subjects: int) -> Tuple[str, ...]:
+    return tuple(f'S{k:03d}' for k in range(subjects))
+
+
+@lru_cache
+def _dealt(subjects: int, folds: int) -> Protocol:
+    return split_subjects(_names(subjects), folds)
+
+
+@dataclass(frozen=True)
+class Population:
+    """Rendered people and their frames.
+
+    Args:
+        subjects (int): Number of people, 2 to 999.
+        frames (int): Frames of each, 1 to 9999.
+        shortcut (float): 0 to 1, see the module.
+        seed (int): Seed >= 0; another seed gives other people.
+        folds (int), fold (int): Subject-exclusive folds as
+            :func:`~fmae_iat_plugin.datasets.protocol.split_subjects` deals them, and the one
+            (from 1) whose subjects are test subjects.
+        aus (tuple[int]): AUs that ever occur; the others stay at 0.
+        base_rate (float): Share of positive frames of each AU, within (0, 1).
+        sessions (int): Recordings of each subject (``sequence`` T1, T2, ... in the table).
+
+    Raises:
+        ValueError: On an argument out of range; the message names it.
+    """
+
+    subjects: int = 24
+    frames: int = 100
+    shortcut: float = 0.0
+    seed: int = 0
+    folds: int = 3
+    fold: int = 1
+    aus: Tuple[int, ...] = AUS
+    base_rate: float = 0.25
+    sessions: int = 4
+
+    def __post_init__(self):
+        object.__setattr__(self, 'aus', tuple(int(au) for au in self.aus))
+        for name, low, high in (('subjects', 2, 999), ('frames', 1, 9999), ('shortcut', 0, 1),
+                                ('seed', 0, 10**9), ('folds', 2, self.subjects),
+                                ('fold', 1, self.folds), ('base_rate', 1e-6, 1 - 1e-6),
+                                ('sessions', 1, 99)):
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(f'Population: {name} is {getattr(self, name)!r}. Remedy: choose '
+                                 f'it within [{low:g}, {high:g}].')
+        unknown = sorted(set(self.aus) - set(AUS))
+        if unknown or not self.aus:
+            raise ValueError(f'Population: aus {unknown or self.aus} cannot be rendered. Remedy: '
+                             f'choose among {", ".join(map(str, AUS))}.')
+
+    @property
+    def names(self) -> Tuple[str, ...]:
+        """Subject names S000, S001, ...; the position is the ``subject`` of a sample."""
+        return _names(self.subjects)
+
+    @property
+    def protocol(self) -> Protocol:
+        """The folds, positives from intensity 2."""
+        return _dealt(self.subjects, self.folds)._replace(
+            name=f'SynthFACS (seed {self.seed})', intensity_threshold=POSITIVE)
+
+    def to_dict(self) -> dict:
+        """The arguments, as JSON holds them."""
+        return {**asdict(self), 'aus': list(self.aus)}
+
+    def is_test(self, subject: int) -> bool:
+        """Whether the subject belongs to the test fold."""
+        return self.names[subject] in self.protocol.test_subjects(self.fold)
+
+    def _leaning(self, subject: int) -> np.ndarray:
+        """``[A]`` how far the subject leans to each AU, in log odds; 0 for test subjects."""
+        draw = np.random.default_rng([self.seed, subject, 0]).standard_normal(len(AUS))
+        lean = np.array([draw[AUS.index(au)] for au in self.aus])
+        return lean * (0.0 if self.is_test(subject) else self.shortcut)
+
+    def rates(self, subject: int) -> np.ndarray:
+        """``[A]`` probability that a frame of the subject is positive."""
+        odds = np.log(self.base_rate / (1 - self.base_rate)) + _RATE_SPREAD * self._leaning(subject)
+        return 1 / (1 + np.exp(-odds))
+
+    def session(self, frame: int) -> int:
+        """Session of a frame, from 0: the frames are cut into equal runs."""
+        return frame * self.sessions // self.frames
+
+    def _person(self, subject: int, session: int) -> Identity:
+        person = sample_identity(self.seed * 1000 + subject)
+        rng = np.random.default_rng([self.seed, subject, 1, session])
+        other = rng.uniform(60, 225) + rng.normal(0, 14, 3)
+        if rng.random() < (0.0 if self.is_test(subject) else self.shortcut):
+            return person
+        return replace(person, background=tuple(float(v) for v in np.clip(other, 0, 255)))
+
+    def face(self, subject: int, frame: int) -> Face:
+        """What is drawn for (seed, subject, frame).
+
+        Raises:
+            IndexError: If there is no such subject or frame.
+        """
+        if not (0 <= subject < self.subjects and 0 <= frame < self.frames):
+            raise IndexError(f'subject {subject}, frame {frame}: there are {self.subjects} '
+                             f'subjects with {self.frames} frames')
+        rng = np.random.default_rng([self.seed, subject, 2, frame])
+        positive = rng.random(len(self.aus)) < self.rates(subject)
+        strong = rng.uniform(POSITIVE, 5, len(self.aus))
+        faint = rng.uniform(0.2, 1.2, len(self.aus)) * (rng.random(len(self.aus)) < 0.2)
+        coded = np.round(np.where(positive, strong, faint), 2)
+        rest = _REST * np.clip(self._leaning(subject), 0, 1)
+        shown = np.minimum(coded + rest * (1 - coded / 5), 5)
+        yaw, pitch, roll, dx, dy = np.clip(rng.standard_normal(5), -2, 2) * (5, 3, 3, .01, .01)
+        pose = Pose(yaw, pitch, roll, dx, dy, scale=rng.uniform(.97, 1.03))
+        camera = Camera(gain=rng.uniform(.95, 1.05), blur=rng.uniform(0, .5),
+                        noise=rng.uniform(0, 3), seed=int(rng.integers(2**31)))
+        session = self.session(frame)
+        return Face(self._person(subject, session), dict(zip(self.aus, coded.tolist())),
+                    dict(zip(self.aus, shown.tolist())), pose, self._light(subject, session),
+                    camera)
+
+    def _light(self, subject: int, session: int) -> Light:
+        """The room's light, as in a laboratory the same throughout a session."""
+        rng = np.random.default_rng([self.seed, subject, 3, session])
+        return Light(azimuth=rng.uniform(-45, 45), elevation=rng.uniform(15, 50),
+                     ambient=rng.uniform(.36, .48), strength=rng.uniform(.62, .82),
+                     warmth=rng.uniform(-.5, .5))
+
+    def image(self, subject: int, frame: int, size: int) -> np.ndarray:
+        """RGB, uint8 ``[size, size, 3]``."""
+        face = self.face(subject, frame)
+        return render(face.identity, face.shown, face.pose, face.light, size=size,
+                      camera=face.camera)[0]
+
+    def path(self, subject: int, frame: int) -> str:
+        """``S003/T1/0007.png``."""
+        return f'{self.names[subject]}/T{self.session(frame) + 1}/{frame:04d}.png'
+
+    @staticmethod
+    def parse(path: str) -> Tuple[int, int]:
+        """Subject and frame of :meth:`path`, whatever folder stands before it."""
+        path = PurePosixPath(path)
+        return int(path.parts[-3][1:]), int(path.stem)
+
+    def table(self, subjects: Optional[range] = None) -> AnnotationTable:
+        """The annotation table with intensities, subject by subject (so a renderer that keeps the
+        paint of recent identities paints each once)."""
+        rows, labels = [], []
+        for subject in range(self.subjects) if subjects is None else subjects:
+            for frame in range(self.frames):
+                rows.append((self.path(subject, frame), self.names[subject],
+                             f'T{self.session(frame) + 1}', str(frame)))
+                labels.append(list(self.face(subject, frame).coded.values()))
+        frame = pd.DataFrame(rows, columns=['image', 'subject', 'sequence', 'frame'])
+        name = f'SynthFACS (seed {self.seed}, {", ".join(map(au_name, self.aus))})'
+        return AnnotationTable(name, frame, self.aus, np.array(labels, np.float32))

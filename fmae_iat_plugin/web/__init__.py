@@ -1,0 +1,2 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""The web page for one machine."""

@@ -1,0 +1,229 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""The model zoo: every config by a name, what is published about it, and where its weights are.
+
+``model-index.yml`` and the metafiles say it, in OpenMMLab's format. Importing the package makes the
+names known to ``mmpretrain.get_model`` and ``list_models``. The weights are the FMAE authors', in
+MAE's names; they are fetched from the authors and converted to ``checkpoints/NAME.pth``, and that
+file is what ``pretrained=True`` and ``tools/predict.py --model NAME`` load.
+"""
+
+import argparse
+import sys
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Dict, List, Optional
+
+import torch
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmengine.registry import DefaultScope
+from mmengine.runner import CheckpointLoader
+from mmpretrain.apis.model import ModelHub
+from mmpretrain.registry import MODELS
+from torch import Tensor
+
+from fmae_iat_plugin.datasets.protocol import load_protocol
+from fmae_iat_plugin.errors import say_error
+from fmae_iat_plugin.files import whole_named_file
+
+from .checkpoint import find_weights, misfits, read_checkpoint
+from .conversion import fmae_to_mmpretrain
+from .download import fetch
+from .zoo_index import (
+    FOLDER,
+    ZooModel,
+    find_model,
+    find_weights_file,
+    load_zoo,
+    metafiles,
+    short,
+    zoo_root,
+)
+
+SCHEME = 'fmae-zoo://'  # what stands in MMPretrain's index in the place of an address
+_MMDET = 'configs/face_detection/'  # built by mmdet: not MMPretrain's to know
+_PROTOCOLS = dict(BP4D='bp4d', BP4DPlus='bp4dplus', DISFA='disfa')
+# a part of the model that a file may be without: nothing that predicts
+_OPTIONAL = dict(MAE='neck.', AUClassifier='adversary.')
+
+
+def register_zoo() -> None:
+    """Makes the names known to MMPretrain; does nothing without a model index.
+
+    MMPretrain gives ``pretrained=True`` a random model and a warning where an index has no weights,
+    and cannot read the authors' names. So its index gets an address of ours in their place, whose
+    loader takes ``checkpoints/NAME.pth`` or says how to get it.
+    """
+    root = zoo_root()
+    if root is None:
+        return
+    CheckpointLoader.register_scheme(SCHEME, load_from_zoo, force=True)
+    zoo = load_zoo()
+    for metafile in metafiles(root):
+        if metafile.startswith(_MMDET):
+            continue
+        names = [name for name, model in zoo.items() if model.metafile == metafile]
+        if not ModelHub.has(names[0]):
+            ModelHub.register_model_index(root / metafile, config_prefix=root)
+        for name in names:
+            ModelHub._models_dict[name].weights = SCHEME + name
+
+
+def load_from_zoo(filename: str, map_location=None) -> dict:
+    """MMEngine's checkpoint loader for ``fmae-zoo://NAME``.
+
+    Raises:
+        FileNotFoundError: If the converted file is not there, see :func:`find_weights_file`.
+        ValueError: If the name is unknown, or the file is refused or does not fit the model.
+    """
+    model = find_model(filename.removeprefix(SCHEME))
+    path = find_weights_file(model)
+    content = read_checkpoint(path)
+    check_fit(model, find_weights(content, path), path)
+    return content
+
+
+def check_fit(model: ZooModel, weights: Dict[str, Tensor], path) -> None:
+    """Compares names and shapes with the model of the config.
+
+    Raises:
+        ValueError: If any differs. MAE's decoder or the adversary may be wholly absent.
+    """
+    cfg = Config.fromfile(model.config).model
+    with torch.device('meta'), DefaultScope.overwrite_default_scope('mmpretrain'):
+        own = MODELS.build({**cfg, 'data_preprocessor': None}).state_dict()
+    part = _OPTIONAL[cfg.type]
+    if any(name.startswith(part) for name in own) and not any(
+            name.startswith(part) for name in weights):
+        MMLogger.get_current_instance().warning(
+            '%s has no %s*: that part of the model keeps its initial values', path, part)
+        own = {name: value for name, value in own.items() if not name.startswith(part)}
+    wrong = misfits(weights, own)
+    if wrong:
+        raise ValueError(f'{path} does not fit {model.name}: {len(wrong)} weights are missing, left'
+                         f' over or of another shape ({", ".join(wrong[:4])}). Remedy: the file '
+                         'that belongs to the name')
+
+
+def convert(model: ZooModel, source: str, folder: str = FOLDER, trust_pickle: bool = False) -> Path:
+    """Converts a file of the authors to ``folder/NAME.pth``.
+
+    Args:
+        model: Whose weights these are.
+        source: See :func:`~fmae_iat_plugin.weights.conversion.fmae_to_mmpretrain`.
+        folder: Made if need be.
+        trust_pickle: Runs code that is in the file; only for files of one's own.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is refused or does not fit the model; nothing is written then.
+    """
+    if model.metafile.startswith(_MMDET):
+        raise ValueError(f'{model.name} is a model of mmdet: its weights need no conversion')
+    target = Path(folder, f'{model.name}.pth')
+    data = Config.fromfile(model.config).get('test_dataloader', {}).get('dataset', {})
+    protocol = _PROTOCOLS.get(data.get('type'))
+    with whole_named_file(target) as path:
+        converted = fmae_to_mmpretrain(source, path, aus=load_protocol(protocol).aus
+                                       if protocol else (), trust_pickle=trust_pickle)
+        check_fit(model, converted.weights, source)
+    return target
+
+
+def download(model: ZooModel, folder: str = FOLDER, url: Optional[str] = None,
+             sha256: Optional[str] = None) -> Path:
+    """Downloads the authors' file of a model to ``folder/originals/NAME.pth`` and converts it.
+
+    Args:
+        model: What to get.
+        folder: Made if need be.
+        url: Of a copy. Defaults to the authors'.
+        sha256: Of the file. Defaults to the metafile's, None where it has none.
+
+    Raises:
+        ConnectionError, ImportError, ValueError: See :func:`~.download.fetch` and :func:`convert`.
+    """
+    if not (url or model.weights):
+        raise ValueError(f'no weights of {model.name} are public. Remedy: train it (python '
+                         f'tools/train.py {short(model.config)}), or convert a file of yours: '
+                         f'python tools/model_zoo.py convert {model.name} --file FILE')
+    original = Path(folder, 'originals', f'{model.name}.pth')
+    if not original.is_file():
+        found = fetch(url or model.weights, original, sha256 or model.sha256)
+        MMLogger.get_current_instance().info('%s: SHA-256 %s', original, found)
+    try:
+        return convert(model, str(original), folder)
+    except ValueError as error:
+        raise ValueError(f'{error}. If the download is at fault, remove {original} and try again'
+                         ) from error
+
+
+def _list(args: argparse.Namespace) -> None:
+    models = [model for model in load_zoo().values() if fnmatch(model.name, f'*{args.pattern}*')]
+    if not models:
+        raise ValueError(f'no name of the model zoo matches {args.pattern!r}')
+    rows = [('NAME', 'TASK', 'TRAINED ON', 'WEIGHTS', 'LICENCE', 'PUBLISHED')]
+    for model in models:
+        here = Path(args.out, f'{model.name}.pth')
+        weights = str(here) if here.is_file() else 'download' if model.weights else '-'
+        rows.append((model.name, model.task, model.data, weights, model.license or '-',
+                     '; '.join(model.results) or '-'))
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for row in rows:
+        line = '  '.join(cell.ljust(width) for cell, width in zip(row, widths))
+        sys.stdout.write(line.rstrip() + '\n')
+    sys.stdout.write('\nPUBLISHED: what the paper reports, nothing measured here. LICENCE: of the '
+                     'weights.\n')
+
+
+def _get(args: argparse.Namespace) -> None:
+    model = find_model(args.name)
+    if model.weights:
+        sys.stdout.write(f'{model.name}: weights of {model.source}, {model.license}: not for '
+                         'commercial use; name the authors.\n')
+    if args.file:
+        path = convert(model, args.file, args.out, getattr(args, 'trust_pickle', False))
+    else:
+        path = download(model, args.out, args.url, args.sha256)
+    sys.stdout.write(f'{path}: mmpretrain.get_model({model.name!r}, pretrained=True)')
+    sys.stdout.write(f', tools/predict.py --model {model.name}\n' if model.predicts_aus else '\n')
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest='command', required=True)
+    show = commands.add_parser('list', help='names, published results, weights')
+    show.add_argument('pattern', nargs='?', default='', help='part of the name; * and ? match any')
+    show.set_defaults(run=_list)
+    get = commands.add_parser('download', help="the authors' weights, converted")
+    get.add_argument('name')
+    get.add_argument('--url', help='of a copy elsewhere')
+    get.add_argument('--sha256', help='that the file must have')
+    get.add_argument('--file', help='a local file instead')
+    turn = commands.add_parser('convert', help="a local file in the authors' names")
+    turn.add_argument('name')
+    turn.add_argument('--file', required=True, help='.pth or .safetensors')
+    turn.add_argument('--trust-pickle', action='store_true', help='runs code that is in the file')
+    for command in (get, turn):
+        command.set_defaults(run=_get)
+    for command in (show, get, turn):
+        command.add_argument('--out', default=FOLDER, metavar='FOLDER',
+                             help='of the converted weights; default: checkpoints')
+    return parser
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """The command; returns the exit code: 0, or 2 with one line that says why."""
+    args = _parser().parse_args(arguments)
+    try:
+        args.run(args)
+    except (ValueError, OSError, ImportError) as error:
+        return say_error(error)
+    except KeyboardInterrupt:
+        sys.stderr.write('stopped. The same command goes on from here.\n')
+        return 130
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,159 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""The index of the model zoo: ``model-index.yml`` and the metafiles it imports.
+
+They are in OpenMMLab's format, with a few fields of our own: ``Task`` of a model without results,
+``Weights License``, ``Weights From`` and ``SHA256`` of the authors' file.
+"""
+
+import difflib
+from functools import lru_cache
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+import yaml
+
+FOLDER = 'checkpoints'  # of converted weights
+
+
+class ZooModel(NamedTuple):
+    """An entry of a metafile.
+
+    Attributes:
+        metafile (str): Below the root of the zoo, as ``config`` is absolute.
+        results (tuple[str, ...]): What the paper reports, a line each; never numbers of ours.
+        weights (str, optional): Where the authors' file is.
+        license, source (str): Of the weights.
+        sha256 (str, optional): Of the authors' file, where it is known.
+    """
+
+    name: str
+    metafile: str
+    config: Path
+    task: str
+    data: str
+    readme: str
+    results: tuple
+    weights: Optional[str]
+    license: str
+    source: str
+    sha256: Optional[str]
+
+    @property
+    def predicts_aus(self) -> bool:
+        """Whether ``tools/predict.py`` can use it."""
+        return self.task == 'Action Unit Detection'
+
+
+def zoo_root() -> Optional[Path]:
+    """The folder of ``model-index.yml``: a checkout, or the installation if it carries one."""
+    package = Path(__file__).resolve().parents[1]
+    for root in (package.parent, package / '.mim'):
+        if (root / 'model-index.yml').is_file():
+            return root
+    return None
+
+
+def configs_root() -> Path:
+    """The folder ``configs`` of the checkout or the installation.
+
+    Raises:
+        FileNotFoundError: If neither carries it.
+    """
+    root = zoo_root()
+    if root is None:
+        raise FileNotFoundError('model-index.yml is missing. Remedy: run from a checkout of the '
+                                'repository.')
+    return root / 'configs'
+
+
+def _read(path: Path) -> dict:
+    return yaml.load(path.read_text(encoding='utf-8'),
+                     getattr(yaml, 'CSafeLoader', yaml.SafeLoader))
+
+
+def metafiles(root: Path) -> List[str]:
+    """Their paths below ``root``."""
+    return _read(root / 'model-index.yml')['Import']
+
+
+@lru_cache(maxsize=1)
+def load_zoo() -> Dict[str, ZooModel]:
+    """All models by name.
+
+    Raises:
+        FileNotFoundError: If the installation has no model index.
+    """
+    root, zoo = configs_root().parent, {}
+    for metafile in metafiles(root):
+        index = _read(root / metafile)
+        for entry in index['Models']:
+            results = tuple(
+                f'{metric} {value}, {result["Dataset"]}' for result in entry['Results'] or ()
+                for metric, value in result['Metrics'].items())
+            zoo[entry['Name']] = ZooModel(
+                entry['Name'], metafile, root / entry['Config'], entry['Task'],
+                entry['Metadata']['Training Data'], index['Collections'][0]['README'], results,
+                entry['Weights'], entry.get('Weights License', ''),
+                entry.get('Weights From', ''), entry.get('SHA256'))
+    return zoo
+
+
+def find_model(name: str) -> ZooModel:
+    """The model of a name.
+
+    Raises:
+        ValueError: If there is none; names that look like it are in the message.
+    """
+    zoo = load_zoo()
+    if name.lower() not in zoo:
+        near = difflib.get_close_matches(name.lower(), zoo, 3, 0.5)
+        near = f' Did you mean {", ".join(near)}?' if near else ''
+        raise ValueError(f'the model zoo has no {name!r}.{near} Remedy: python '
+                         'tools/model_zoo.py list shows the names.')
+    return zoo[name.lower()]
+
+
+def find_weights_file(model: ZooModel, folder: str = FOLDER) -> Path:
+    """The converted weights of a model.
+
+    Raises:
+        FileNotFoundError: If they are not there; the message says how to get them.
+    """
+    path = Path(folder, f'{model.name}.pth')
+    if path.is_file():
+        return path
+    if model.weights:
+        raise FileNotFoundError(
+            f'{path} does not exist. Remedy: python tools/model_zoo.py download {model.name} '
+            f'(weights of {model.source}, {model.license})')
+    raise FileNotFoundError(
+        f'{path} does not exist, and no weights of {model.name} are public. Remedy: train it '
+        f'(python tools/train.py {short(model.config)}, see {model.readme}) and name its '
+        'checkpoint, or copy it there')
+
+
+def resolve_model(model: str, weights: Optional[str] = None) -> Tuple[str, str]:
+    """Config and checkpoint of what a user named.
+
+    Args:
+        model: A config file, or a name of the zoo.
+        weights: Checkpoint; None: the zoo's converted weights, ``checkpoints/NAME.pth``.
+
+    Raises:
+        FileNotFoundError: If the zoo's weights are not there, see :func:`find_weights_file`.
+        ValueError: If the zoo has no such name, its model predicts no action units, or a config
+            file came without weights.
+    """
+    if Path(model).suffix == '.py':
+        if weights is None:
+            raise ValueError(f'--model {model} needs --weights FILE, a checkpoint of that config')
+        return model, weights
+    entry = find_model(model)
+    if not entry.predicts_aus:
+        raise ValueError(f'{entry.name} does not predict action units, it is for: {entry.task}')
+    return str(entry.config), weights or str(find_weights_file(entry))
+
+
+def short(path: Path) -> Path:
+    """From the root of the zoo on, as commands are given there."""
+    return path.relative_to(zoo_root())

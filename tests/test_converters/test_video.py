@@ -1,0 +1,70 @@
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+"""Videos: right numbers or none, each decoded once, nothing twice."""
+
+from unittest.mock import patch
+
+import cv2
+import numpy as np
+import pytest
+from small_releases import cut_off, lose, number_in, write_video
+
+from fmae_iat_plugin.converters.video import extract_frames, is_cut_off
+
+
+@pytest.fixture
+def video(tmp_path):
+    """12 frames, and the targets of frames 2, 5 and 12."""
+    write_video(tmp_path / 'v.avi', 12)
+    return tmp_path / 'v.avi', {n: tmp_path / f'{n}.png' for n in (2, 5, 12)}, tmp_path / 'v.json'
+
+
+def test_wanted_frames_and_only_these(video, tmp_path):
+    path, targets, marker = video
+    assert extract_frames(path, targets, marker) == ('whole', 12, 12)
+    assert {n: number_in(t) for n, t in targets.items()} == {2: 2, 5: 5, 12: 12}
+    assert len(list(tmp_path.glob('*.png'))) == 3 and not is_cut_off(path)
+
+
+def test_halved(video):
+    path, targets, marker = video
+    extract_frames(path, targets, marker, halve=True)
+    assert cv2.imread(str(targets[5])).shape == (16, 24, 3) and number_in(targets[5]) == 5
+
+
+def test_finished_images_are_kept_and_the_video_is_not_decoded_again(video):
+    path, targets, marker = video
+    targets[5].write_bytes(b'mine')
+    extract_frames(path, targets, marker)
+    assert targets[5].read_bytes() == b'mine' and number_in(targets[2]) == 2
+    with patch('cv2.VideoCapture') as capture:
+        assert extract_frames(path, targets, marker) == ('whole', 12, 12)
+        assert not capture.called
+    targets[12].unlink()
+    extract_frames(path, targets, marker)
+    assert number_in(targets[12]) == 12
+
+
+def test_cut_off_keeps_the_frames_before_the_cut(video):
+    path, targets, marker = video
+    path.write_bytes(cut_off(path.read_bytes(), 9))
+    report = extract_frames(path, targets, marker)
+    assert is_cut_off(path) and report.state == 'truncated' and report.declared == 12
+    assert 7 <= report.usable <= 8
+    assert [n for n, t in targets.items() if t.exists()] == [2, 5]
+    assert [number_in(targets[n]) for n in (2, 5)] == [2, 5]
+
+
+def test_damage_inside_shifts_the_numbers_and_is_noticed(video):
+    path, targets, marker = video
+    path.write_bytes(lose(path.read_bytes(), 4))
+    report = extract_frames(path, targets, marker)
+    assert report.state == 'damaged' and report.usable < report.declared == 12
+    assert number_in(targets[5]) != 5  # why it must not be used
+
+
+def test_bytes_that_are_no_video(tmp_path):
+    for name, data in (('a.avi', b''), ('b.avi', b'RIFF'), ('c.mp4', bytes(100)),
+                       ('d.avi', np.random.default_rng(0).bytes(500))):
+        (tmp_path / name).write_bytes(data)
+        report = extract_frames(tmp_path / name, {1: tmp_path / '1.png'}, tmp_path / f'{name}.json')
+        assert report.state == 'unreadable' and not (tmp_path / '1.png').exists()
