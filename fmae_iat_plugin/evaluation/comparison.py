@@ -14,8 +14,8 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .evidence import Predictions, subject_name
 from .intervals import bootstrap, mean_f1, subject_counts
+from .predictions import Predictions, subject_name
 from .scores import Counts, f1_from_counts
 
 PUBLISHED = Path(__file__).parent / 'published'

@@ -1,58 +1,13 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Stored predictions of a run, and what is read off them and off its log."""
+"""What a report reads off the predictions of a run and off its log."""
 
-from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Dict, List, Optional, Sequence
 
 import numpy as np
 
 from fmae_iat_plugin.action_units import ACTION_UNITS, parse_au
 
-
-class Predictions(NamedTuple):
-    """What ``ActionUnitMetric(out_file=...)`` wrote, in the order of ``paths``.
-
-    Attributes:
-        scores, labels (np.ndarray): ``[N, C]``.
-        subjects (np.ndarray): ``[N]`` index in ``names``.
-        paths (np.ndarray): ``[N]``.
-        classes (tuple[str]): C names of AUs.
-        names (tuple[str]): Names of all subjects of the data set.
-    """
-
-    scores: np.ndarray
-    labels: np.ndarray
-    subjects: np.ndarray
-    paths: np.ndarray
-    classes: Tuple[str, ...]
-    names: Tuple[str, ...]
-
-
-def read_predictions(path: Union[str, Path]) -> Predictions:
-    """Read an ``.npz`` of ActionUnitMetric.
-
-    Raises:
-        FileNotFoundError: If it does not exist.
-        ValueError: If a subject is unknown: there is nothing to draw intervals over.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'{path} does not exist. Remedy: test with '
-                                '--cfg-options test_evaluator.out_file=...npz')
-    with np.load(path, allow_pickle=False) as data:
-        order = np.argsort(data['img_path'], kind='stable')
-        names = tuple(map(str, data['subjects'])) if 'subjects' in data else ()
-        out = Predictions(data['scores'][order], data['labels'][order], data['subject'][order],
-                          data['img_path'][order], tuple(map(str, data['classes'])), names)
-    if (out.subjects < 0).any():
-        raise ValueError(f'{path}: {(out.subjects < 0).sum()} frames have no subject, so no '
-                         'interval over subjects exists. Remedy: name subjects in the table.')
-    return out
-
-
-def subject_name(predictions: Predictions, subject: int) -> str:
-    """Its name, or its number where the data set names no subjects."""
-    names = predictions.names
-    return names[subject] if subject < len(names) else str(subject)
+from .predictions import Predictions, subject_name
 
 
 def paper_table(history: Sequence[dict], classes: Sequence[str]) -> Optional[dict]:

@@ -18,7 +18,7 @@ from fmae_iat_plugin.evaluation.comparison import (
     experiment_counts,
     published_rows,
 )
-from fmae_iat_plugin.evaluation.evidence import Predictions, read_predictions
+from fmae_iat_plugin.evaluation.predictions import Predictions, read_predictions
 from fmae_iat_plugin.files import write_whole
 from fmae_iat_plugin.visualization.tables import FORMATS, difference_table, f1_table
 

@@ -15,6 +15,7 @@ import numpy as np
 from fmae_iat_plugin.errors import say_error
 from fmae_iat_plugin.evaluation import evidence
 from fmae_iat_plugin.evaluation.comparison import Row, published_rows, ranks
+from fmae_iat_plugin.evaluation.predictions import Predictions, read_predictions
 from fmae_iat_plugin.evaluation.published_ablations import published_ablation
 
 from . import compare as tables
@@ -184,7 +185,7 @@ def build(experiments: Experiments, base: str, ours: str, frames: Tuple[int, int
     blocks = {name: experiment_block(runs, probes[name], seed) for name, runs in whole.items()}
     groups = ablations(whole, base, ours)
     first = {name: min(whole[name], key=lambda run: (run.seed, run.fold)) for name in (base, ours)}
-    samples, missing = _samples({name: evidence.read_predictions(run.predictions)
+    samples, missing = _samples({name: read_predictions(run.predictions)
                                  for name, run in first.items()}, seed)
     report = dict(
         title=title, base=base, ours=ours, published=published,
@@ -225,7 +226,7 @@ def _effect(found: Optional[tuple]) -> Optional[dict]:
     return None if found is None else dict(mean=found[0], interval=list(found[1]))
 
 
-def _samples(predictions: Dict[str, evidence.Predictions], seed: int) -> Tuple[list, List[str]]:
+def _samples(predictions: Dict[str, Predictions], seed: int) -> Tuple[list, List[str]]:
     """Samples whose pictures are there, and the paths of those that are not."""
     found = evidence.sample_table(predictions, _SAMPLES, seed)
     missing = [sample['path'] for sample in found if not Path(sample['path']).is_file()]

@@ -10,8 +10,8 @@ import numpy as np
 from fmae_iat_plugin.evaluation.calibration import calibration
 from fmae_iat_plugin.evaluation.comparison import experiment_counts, scores
 from fmae_iat_plugin.evaluation.cooccurrence import cooccurrence, distance
-from fmae_iat_plugin.evaluation.evidence import Predictions, read_predictions
 from fmae_iat_plugin.evaluation.intervals import mean_f1
+from fmae_iat_plugin.evaluation.predictions import Predictions, read_predictions
 from fmae_iat_plugin.evaluation.scores import Counts, f1_from_counts, threshold_counts
 from fmae_iat_plugin.visualization.curves import metric_by_epoch, read_scalars
 
@@ -53,17 +53,15 @@ def tuned_f1(runs: Sequence[Run]) -> Optional[dict]:
     (``ThresholdHook``), pooled over folds and averaged over seeds; None if a run has none."""
     seeds: Dict[int, np.ndarray] = {}
     for run in runs:
-        with np.load(run.predictions, allow_pickle=False) as data:
-            thresholds = data['thresholds'] if 'thresholds' in data else np.array([np.nan])
-            if np.isnan(thresholds).any():
-                return None
-            counts = np.stack(threshold_counts(data['scores'], data['labels'],
-                                               thresholds[None]))[:, 0]
-            classes = tuple(map(str, data['classes']))
+        found = read_predictions(run.predictions)
+        if found.thresholds is None or np.isnan(found.thresholds).any():
+            return None
+        counts = np.stack(threshold_counts(found.scores, found.labels,
+                                           found.thresholds[None]))[:, 0]
         seeds[run.seed] = seeds.get(run.seed, 0) + counts
     each = 100 * np.stack([f1_from_counts(Counts(*counts)) for counts in seeds.values()])
     return dict(mean=float(np.nanmean(each, axis=1).mean()),
-                aus=dict(zip(classes, each.mean(0).tolist())))
+                aus=dict(zip(found.classes, each.mean(0).tolist())))
 
 
 def best_epochs(runs: Sequence[Run]) -> Optional[List[int]]:

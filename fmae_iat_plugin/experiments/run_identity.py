@@ -7,7 +7,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 
 from fmae_iat_plugin.evaluation import ProbeResult, bootstrap, bootstrap_mean, identity_probe
-from fmae_iat_plugin.evaluation.evidence import read_predictions
+from fmae_iat_plugin.evaluation.predictions import read_predictions
 from fmae_iat_plugin.evaluation.verification import Verification, verification
 from fmae_iat_plugin.parallel import run_parallel
 

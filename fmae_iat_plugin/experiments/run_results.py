@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fmae_iat_plugin.evaluation.evidence import paper_table
-from fmae_iat_plugin.evaluation.pooling import pool_predictions
+from fmae_iat_plugin.evaluation.predictions import pool_predictions
 from fmae_iat_plugin.evaluation.scores import action_unit_scores
 from fmae_iat_plugin.files import without_nan, write_whole
 

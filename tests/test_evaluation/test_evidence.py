@@ -1,11 +1,10 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Stored predictions and what is read off them, on cases whose answer is known."""
+"""What is read off stored predictions, on cases whose answer is known."""
 
 import numpy as np
-import pytest
 
 from fmae_iat_plugin.evaluation import evidence
-from fmae_iat_plugin.evaluation.evidence import Predictions
+from fmae_iat_plugin.evaluation.predictions import Predictions
 
 CLASSES = ('AU1', 'AU12')
 NAMES = tuple(f'S{k}' for k in range(9))
@@ -39,22 +38,6 @@ def test_samples_are_random_frames_of_all_subjects():
     assert sample['subject'] == 'S3' and sample['path'] == f'{rows[0]:03d}.png'
     assert sample['truth'] == [int(p.labels[rows[0], 0]), None]
     np.testing.assert_allclose(sample['scores']['B'], p.scores[rows[0]], atol=1e-4)
-
-
-def test_predictions_file(tmp_path):
-    p = predictions(0.6, each=3)
-    order = np.random.default_rng(0).permutation(18)
-    arrays = dict(scores=p.scores[order], labels=p.labels[order], subject=p.subjects[order],
-                  img_path=p.paths[order], classes=CLASSES, subjects=NAMES)
-    np.savez(tmp_path / 'p.npz', **arrays)
-    back = evidence.read_predictions(tmp_path / 'p.npz')
-    for got, expected in zip(back, p):
-        np.testing.assert_array_equal(got, expected)
-    np.savez(tmp_path / 'q.npz', **{**arrays, 'subject': np.full(18, -1)})
-    with pytest.raises(ValueError, match='18 frames have no subject'):
-        evidence.read_predictions(tmp_path / 'q.npz')
-    with pytest.raises(FileNotFoundError, match='out_file'):
-        evidence.read_predictions(tmp_path / 'absent.npz')
 
 
 def test_titles():

@@ -8,7 +8,7 @@ import argparse
 
 import numpy as np
 
-from fmae_iat_plugin.evaluation.pooling import pool_predictions
+from fmae_iat_plugin.evaluation.predictions import pool_predictions
 from fmae_iat_plugin.evaluation.scores import action_unit_scores
 
 

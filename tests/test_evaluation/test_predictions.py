@@ -1,5 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Pooled folds against scikit-learn on the joined arrays."""
+"""Stored predictions read back; pooled folds against scikit-learn on the joined arrays."""
 
 import subprocess
 import sys
@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from fmae_iat_plugin.evaluation.pooling import pool_predictions
+from fmae_iat_plugin.evaluation.predictions import (
+    Predictions,
+    pool_predictions,
+    read_predictions,
+)
 
 
 def write(folder, name, seed, classes=('AU1', 'AU12'), first=0, count=40):
@@ -49,3 +53,31 @@ def test_different_aus_are_an_error(tmp_path):
     write(tmp_path, 'b.npz', 1, classes=('AU1', 'AU2'), first=50)
     with pytest.raises(ValueError, match='b.npz has the AUs AU1, AU2, .*AU1, AU12. Remedy'):
         pool_predictions([str(tmp_path / 'a.npz'), str(tmp_path / 'b.npz')])
+
+
+def test_predictions_file(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = (rng.random((18, 2)) < 0.4).astype(np.float32)
+    p = Predictions(rng.random((18, 2)), labels, np.repeat(np.arange(6) + 3, 3),
+                    np.array([f'{k:03d}.png' for k in range(18)]), ('AU1', 'AU12'),
+                    tuple(f'S{k}' for k in range(9)), np.full(2, .5))
+    order = rng.permutation(18)
+    arrays = dict(scores=p.scores[order], labels=p.labels[order], subject=p.subjects[order],
+                  img_path=p.paths[order], classes=p.classes, subjects=p.names,
+                  thresholds=p.thresholds)
+    np.savez(tmp_path / 'p.npz', **arrays)
+    back = read_predictions(tmp_path / 'p.npz')
+    for got, expected in zip(back, p):
+        np.testing.assert_array_equal(got, expected)
+    np.savez(tmp_path / 'q.npz', **{**arrays, 'subject': np.full(18, -1)})
+    with pytest.raises(ValueError, match='18 frames have no subject'):
+        read_predictions(tmp_path / 'q.npz')
+    with pytest.raises(FileNotFoundError, match='out_file'):
+        read_predictions(tmp_path / 'absent.npz')
+
+
+def test_thresholds_are_read_where_they_were_stored(tmp_path):
+    arrays = write(tmp_path, 'a.npz', 0)
+    assert read_predictions(tmp_path / 'a.npz').thresholds is None
+    np.savez(tmp_path / 'b.npz', **arrays, thresholds=[.25, .75])
+    assert read_predictions(tmp_path / 'b.npz').thresholds.tolist() == [.25, .75]
