@@ -11,6 +11,8 @@ from mmengine.config import Config
 from mmpretrain.registry import MODELS
 from modelindex.load_model_index import load
 
+from fmae_iat_plugin.evaluation.comparison import published_rows
+from fmae_iat_plugin.evaluation.published_ablations import published_ablation
 from fmae_iat_plugin.faces import CropError
 from fmae_iat_plugin.faces.mmdet_detector import import_mmdet
 
@@ -18,16 +20,6 @@ REPO = Path(__file__).resolve().parents[1]
 METAFILES = sorted(str(path.relative_to(REPO))
                    for path in (REPO / 'configs').rglob('metafile.yml'))
 
-# What the paper reports, F1 in percent. Means over the folds, of FMAE-IAT and FMAE:
-MEANS = dict(bp4d=(67.1, 66.6), bp4dplus=(66.8, 66.2), disfa=(70.1, 68.7))
-FOLDS = dict(bp4d=3, bp4dplus=4, disfa=3)
-# Figure 2, BP4D: FMAE by size, and MAE of ImageNet-1k
-START_POINTS = {'fmae-small': 63.0, 'fmae-base': 65.4, 'mae-in1k-base': 64.5,
-                'mae-in1k-large': 65.7}
-# BP4D, fold 2: Table 5 by lambda, Table 7 by layers of the identity head
-FOLD_2 = {'lambda0': 68.33, 'lambda0.02': 68.60, 'lambda1': 69.26, 'lambda2': 69.57,
-          'lambda3': 69.47, 'id-head1': 69.57, 'id-head2': 69.00, 'id-head3': 68.90}
-ACCURACY = dict(rafdb=93.45, affectnet8=64.79)
 DRIVE = {  # the authors' public files
     'fmae/fmae_vit-large_face9m': '1xccb4O5cXeq2zO5_Ec1Ybz-VLO4PAwRr',
     'fmae/fmae_vit-base_face9m': '1uCdJq4xQAbYQHTVpcflrnK8OPavJ8Fz7',
@@ -38,25 +30,29 @@ DRIVE = {  # the authors' public files
 
 
 def published():
-    """Config -> {(data set, metric): value}."""
+    """Config -> {(data set, metric): value}, from the one file of published numbers."""
     f1, accuracy = 'F1 (published)', 'Top 1 Accuracy (published)'
     table = {}
-    for data, (iat, fmae) in MEANS.items():
-        name = dict(bp4d='BP4D', bp4dplus='BP4D+', disfa='DISFA')[data]
-        for fold in range(1, FOLDS[data] + 1):
-            for prefix, value in (('', iat), ('fmae_', fmae)):
+    for data, name, folds in (('bp4d', 'BP4D', 3), ('bp4dplus', 'BP4D+', 4), ('disfa', 'DISFA', 3)):
+        means = {row.name.split()[0]: row.values[0] for row in published_rows(name)[0]}
+        for fold in range(1, folds + 1):
+            for prefix, method in (('', 'FMAE-IAT'), ('fmae_', 'FMAE')):
                 table[f'iat/{prefix}{data}_fold{fold}'] = {
-                    (f'{name}, mean of {FOLDS[data]} folds', f1): value}
-    table['iat/bp4d_fold2']['BP4D, fold 2', f1] = FOLD_2['lambda2']
-    for start, value in START_POINTS.items():
-        for fold in (1, 2, 3):
-            table[f'iat/start_points/{start}_bp4d_fold{fold}'] = {
-                ('BP4D, mean of 3 folds', f1): value}
-    for name, value in FOLD_2.items():
-        table[f'iat/ablations/{name}_bp4d_fold2'] = {('BP4D, fold 2', f1): value}
-    table['fer/rafdb'] = {('RAF-DB', accuracy): ACCURACY['rafdb']}
-    table['fer/affectnet8'] = {
-        ('AffectNet-8, trained on 37,553 images', accuracy): ACCURACY['affectnet8']}
+                    (f'{name}, mean of {folds} folds', f1): means[method]}
+    scales, layers = (published_ablation(name).values for name in ('lambda', 'head'))
+    table['iat/bp4d_fold2']['BP4D, fold 2', f1] = scales[2]
+    for start, row in (('fmae', 'FMAE'), ('mae-in1k', 'MAE, ImageNet-1k')):
+        for size, value in published_ablation('size').values[row].items():
+            if (start, size) != ('fmae', 'ViT-L'):  # that is iat/fmae_bp4d
+                size = {'S': 'small', 'B': 'base', 'L': 'large'}[size[-1]]
+                table[f'iat/start_points/{start}-{size}_bp4d'] = {
+                    ('BP4D, mean of 3 folds', f1): value}
+    for kind, values in (('lambda', scales), ('id-head', layers)):
+        for number, value in values.items():
+            table[f'iat/ablations/{kind}{number}_bp4d_fold2'] = {('BP4D, fold 2', f1): value}
+    rafdb, affectnet = published_ablation('expressions').values.values()
+    table['fer/rafdb'] = {('RAF-DB', accuracy): rafdb}
+    table['fer/affectnet8'] = {('AffectNet-8, trained on 37,553 images', accuracy): affectnet}
     return table
 
 
@@ -124,7 +120,7 @@ def test_names_are_unique_also_beside_mmpretrain():
     assert not set(names) & {model.name.lower() for model in theirs.models}
 
 
-def test_published_numbers_are_the_papers():
+def test_published_numbers_are_those_of_the_one_file():
     found = {key(model): {(result.dataset, name): value for result in model.results
                           for name, value in result.metrics.items()}
              for model in models() if model.results}

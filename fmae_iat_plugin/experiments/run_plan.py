@@ -2,12 +2,17 @@
 """Which runs a cross-validation consists of, and the config of each."""
 
 import json
+import os
 import re
+from contextlib import contextmanager
+from inspect import signature
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 from mmengine.config import Config
+from mmpretrain.registry import DATASETS
 
+from fmae_iat_plugin.datasets.protocol import load_protocol
 from fmae_iat_plugin.files import write_whole
 
 from .versions import versions
@@ -117,6 +122,9 @@ def _folds(config: str, wanted: Optional[Sequence[int]], options: Dict[str, Any]
     data = Config.fromfile(config).test_dataloader.dataset
     if data.get('folds'):
         return range(1, data.folds + 1)
+    protocol = data.get('protocol') or _default_protocol(data.type)
+    if protocol is not None:
+        return sorted(load_protocol(protocol).folds)
     if not wanted:
         raise ValueError(f'{config}: neither its name (..._fold1.py) nor its test data set '
                          '(folds=3) says which folds there are. Remedy: --folds 1 2 3.')
@@ -127,12 +135,32 @@ def _folds(config: str, wanted: Optional[Sequence[int]], options: Dict[str, Any]
     return wanted
 
 
+def _default_protocol(data_set: str) -> Optional[str]:
+    """``'bp4d'`` for BP4D and so on; None for a data set without one."""
+    found = signature(DATASETS.get(data_set).__init__).parameters.get('protocol')
+    return None if found is None else found.default
+
+
+@contextmanager
+def _fold_in_the_environment(fold: int) -> Iterator[None]:
+    """Configs of all folds read it as ``{{$FOLD:1}}``, e.g. for the encoder of the fold."""
+    before = os.environ.get('FOLD')
+    os.environ['FOLD'] = str(fold)
+    try:
+        yield
+    finally:
+        del os.environ['FOLD']
+        if before is not None:
+            os.environ['FOLD'] = before
+
+
 def run_config(run: Run) -> Config:
     """The config of a run: its fold in all data sets, its seed, its folder, its options.
 
     How the run is started is no part of it, so that it may go on by another launcher or resumed.
     """
-    cfg = Config.fromfile(run.config)
+    with _fold_in_the_environment(run.fold):
+        cfg = Config.fromfile(run.config)
     for loader in LOADERS:
         _set_fold(cfg[loader].dataset, run.fold)
     cfg.randomness.seed = run.seed

@@ -2,7 +2,6 @@
 """The published ablations, typed again; and what the configs' metafiles say of them."""
 
 import pytest
-from modelindex.load_model_index import load
 
 from fmae_iat_plugin.evaluation.comparison import published_rows
 from fmae_iat_plugin.evaluation.published_ablations import published_ablation
@@ -61,28 +60,3 @@ def test_probe_and_expressions():
 def test_another_name_is_refused():
     with pytest.raises(ValueError, match="no published ablation 'epochs'. Remedy: one of lambda,"):
         published_ablation('epochs')
-
-
-def metafile(repo, folder):
-    """Config's name -> its one published number of the metafile."""
-    index = load(str(repo / 'configs' / folder / 'metafile.yml'))
-    index.build_models_with_collections()
-    return {model.config.split('/')[-1].removesuffix('.py'): value for model in index.models
-            for result in model.results or () for value in result.metrics.values()}
-
-
-def test_the_metafiles_say_the_same(repo):
-    ablations = {f'{kind}{key}_bp4d_fold2': value
-                 for name, kind in (('lambda', 'lambda'), ('head', 'id-head'))
-                 for key, value in published_ablation(name).values.items()}
-    assert metafile(repo, 'iat/ablations') == ablations
-    size = published_ablation('size').values
-    starts = {('fmae', 'small'): size['FMAE']['ViT-S'], ('fmae', 'base'): size['FMAE']['ViT-B'],
-              ('mae-in1k', 'base'): size['MAE, ImageNet-1k']['ViT-B'],
-              ('mae-in1k', 'large'): size['MAE, ImageNet-1k']['ViT-L']}
-    assert metafile(repo, 'iat/start_points') == {
-        f'{kind}-{arch}_bp4d_fold{fold}': value
-        for (kind, arch), value in starts.items() for fold in (1, 2, 3)}
-    expressions = published_ablation('expressions').values
-    assert metafile(repo, 'fer') == {'rafdb': expressions['RAF-DB'],
-                                     'affectnet8': expressions['AffectNet-8']}

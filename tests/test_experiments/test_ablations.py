@@ -1,6 +1,9 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """The paper's ablations are recognised by what differs in their configs."""
 
+import os
+from unittest.mock import patch
+
 import pytest
 from mmengine.config import Config
 
@@ -23,7 +26,10 @@ FILES = {  # experiment -> (config, the ablations it belongs to)
 
 
 def load(repo, name, fold=2):
-    return Config.fromfile(repo / f'configs/iat/{FILES[name][0]}_fold{fold}.py')
+    file = FILES[name][0]
+    with patch.dict(os.environ, FOLD=str(fold)):  # the start points are one file for all folds
+        return Config.fromfile(
+            repo / f'configs/iat/{file}{"" if "start" in file else f"_fold{fold}"}.py')
 
 
 @pytest.mark.parametrize('name', FILES)

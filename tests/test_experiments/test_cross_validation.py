@@ -152,7 +152,7 @@ def test_fold_seed_and_options_reach_every_part(config):
     run = Run('small', config, 2, 7, 'out/small/fold2_seed7',
               {'model.pretrained': 'pre_{fold}_{seed}.pth', 'train_cfg.max_epochs': 9})
     cfg = run_config(run)
-    assert {cfg[name].dataset.fold for name in run_plan.LOADERS} == {2}
+    assert {cfg[name].dataset.fold for name in run_plan.run_plan.LOADERS} == {2}
     assert cfg.randomness.seed == 7 and cfg.work_dir == run.work_dir
     assert cfg.model.pretrained == 'pre_2_7.pth' and cfg.train_cfg.max_epochs == 9
 
@@ -298,3 +298,18 @@ def test_a_run_begun_without_resume_may_go_on_with_it(finished):
     with np.load(run.predictions) as data, np.load(run.features) as features:
         np.testing.assert_array_equal(data['scores'], before)
         np.testing.assert_array_equal(features['features'], kept)
+
+
+def test_one_file_for_all_folds(repo, monkeypatch):
+    """FOLD chooses the data and the encoder; a run sets it and restores the environment."""
+    monkeypatch.setenv('FOLD', '3')
+    paths = [str(repo / 'configs/real_faces/fmae.py'),
+             str(repo / 'configs/iat/start_points/fmae-base_bp4d.py')]
+    runs = plan_runs(paths, [0], 'out')
+    assert [(run.experiment, run.fold) for run in runs] == [
+        (name, fold) for name in ('fmae', 'fmae-base_bp4d') for fold in (1, 2, 3)]
+    cfg = run_config(runs[1])
+    assert cfg.model.pretrained == 'work_dirs/real_faces/pretrain_fold2/epoch_40.pth'
+    assert {cfg[key].dataset.fold for key in run_plan.LOADERS} == {2}
+    assert Config.fromfile(paths[0]).model.pretrained.split('/')[2] == 'pretrain_fold3'
+    assert {Config.fromfile(paths[1])[key].dataset.fold for key in run_plan.LOADERS} == {3}

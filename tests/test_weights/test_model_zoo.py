@@ -65,7 +65,7 @@ def theirs():
 def configs(repo):
     """Each in one text."""
     return {name: Config.fromfile(repo / 'configs' / path).pretty_text for name, path in (
-        ('au', 'custom/own_table_tiny_48px.py'), ('mae', 'real_faces/pretrain_fold1.py'))}
+        ('au', 'custom/own_table_tiny_48px.py'), ('mae', 'real_faces/pretrain.py'))}
 
 
 @pytest.fixture

@@ -11,13 +11,11 @@ OUT=work_dirs/real_faces WORKERS="${1:-2}" METHODS="${METHODS:-scratch-fmae scra
 
 for fold in 1 2 3; do
     if [ -e "$OUT/pretrain_fold$fold/epoch_40.pth" ]; then continue; fi
-    python tools/train.py "configs/real_faces/pretrain_fold$fold.py" --resume --work-dir "$OUT/pretrain_fold$fold"
+    FOLD=$fold python tools/train.py configs/real_faces/pretrain.py --resume --work-dir "$OUT/pretrain_fold$fold"
 done
 
 CONFIGS=()
-for method in $METHODS; do
-    for fold in 1 2 3; do CONFIGS+=("configs/real_faces/${method}_fold$fold.py"); done
-done
+for method in $METHODS; do CONFIGS+=("configs/real_faces/$method.py"); done
 python tools/cross_validate.py "${CONFIGS[@]}" --seeds 0 1 2 --workers "$WORKERS" --out "$OUT/runs"
 
 for method in $METHODS; do

@@ -1,4 +1,7 @@
-"""Figure 2, start point ImageNet-1k MAE, ViT-L: fine-tuned on BP4D without adversary, fold 1."""
+"""Figure 2, start point ImageNet-1k MAE, ViT-L: fine-tuned on BP4D without adversary.
+
+FOLD=2 in the environment is fold 2.
+"""
 _base_ = [
     '../../_base_/models/au_vit-large.py',
     '../../_base_/datasets/bp4d.py',
@@ -6,6 +9,9 @@ _base_ = [
     '../../_base_/finetune_runtime.py',
 ]
 
+train_dataloader = dict(dataset=dict(fold=int('{{$FOLD:1}}')))
+val_dataloader = dict(dataset=dict(fold=int('{{$FOLD:1}}')))
+test_dataloader = dict(dataset=dict(fold=int('{{$FOLD:1}}')))
 model = dict(
     head=dict(num_classes=12),
     pretrained='https://download.openmmlab.com/mmselfsup/1.x/mae/'

@@ -1,4 +1,6 @@
-"""FMAE-IAT on CK+ at 48 px, 78 subjects in three folds, from the encoder that pretrain_fold1 left.
+"""FMAE-IAT on CK+ at 48 px, 78 subjects in three folds, from the encoder that pretrain.py left.
+
+FOLD=2 in the environment is fold 2.
 
 Pre-registered for docs/en/real_faces.md: 20 epochs, batch 32, lambda 1, mild crop (0.5-1).
 """
@@ -16,7 +18,7 @@ dataset = dict(
     ann_file='labels.csv',
     aus=aus,
     folds=3,
-    fold=1)
+    fold=int('{{$FOLD:1}}'))
 train_pipeline = [
     dict(type='LoadFace'),
     dict(
@@ -38,7 +40,7 @@ test_evaluator = val_evaluator
 model = dict(
     head=dict(num_classes=len(aus)),
     adversary=dict(neck=dict(scale=1.0), head=dict(num_subjects=78)),
-    pretrained='work_dirs/real_faces/pretrain_fold1/epoch_40.pth')
+    pretrained='work_dirs/real_faces/pretrain_fold{{$FOLD:1}}/epoch_40.pth')
 optim_wrapper = dict(
     _delete_=True,
     type='OptimWrapper',  # fp32: no accelerator

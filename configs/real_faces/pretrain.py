@@ -1,4 +1,6 @@
-"""FMAE on small real faces for laptops: CK+ (48 px), ORL and Yale, without fold 1's test subjects.
+"""FMAE on small real faces for laptops: CK+ (48 px), ORL and Yale, without a fold's test subjects.
+
+FOLD=2 in the environment is fold 2.
 
 The folder of the data (ck48/, faces/orl/, faces/yale/) is $FMAE_REAL_DATA; see
 docs/en/real_faces.md.
@@ -37,7 +39,7 @@ train_dataloader = dict(
                 data_root=data_root + '/ck48',
                 ann_file='labels.csv',
                 folds=3,
-                fold=1,
+                fold=int('{{$FOLD:1}}'),
                 split='train',
                 pipeline=pipeline),
             dict(type='Face9M', data_root=data_root + '/faces', pipeline=pipeline),

@@ -1,0 +1,4 @@
+"""FMAE (no adversary) on CK+ at 48 px."""
+_base_ = ['./iat.py']
+
+model = dict(adversary=None)

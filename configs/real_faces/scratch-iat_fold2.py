@@ -1,6 +1,0 @@
-"""FMAE-IAT without pretraining, fold 2."""
-_base_ = ['./scratch-iat_fold1.py']
-
-train_dataloader = dict(dataset=dict(fold=2))
-val_dataloader = dict(dataset=dict(fold=2))
-test_dataloader = dict(dataset=dict(fold=2))
