@@ -1,4 +1,4 @@
-"""FMAE-IAT on your own annotation table: edit the three lines, or inherit and override them.
+"""FMAE-IAT on your own annotation table: edit the two settings, or inherit and override them.
 
 The table is a CSV `image,subject,AU1,AU2,...`: cells 0/1, an intensity 0-5 (then add
 intensity_threshold=2 to `table`), or empty = not coded. Its subjects are dealt into `folds`
@@ -14,7 +14,6 @@ _base_ = [
 
 table = dict(data_root='data/own', ann_file='annotation.csv', data_prefix='faces', folds=3, fold=1)
 aus = (1, 2, 4, 6, 12)  # the action units to learn
-num_subjects = 30  # people in the whole table
 
 dataset = dict(type='ActionUnitDataset', aus=aus, **table)
 train_dataloader = dict(dataset=dataset)
@@ -23,4 +22,6 @@ test_dataloader = dict(dataset=dataset)
 val_evaluator = dict(type='ActionUnitMetric')
 test_evaluator = val_evaluator
 model = dict(
-    head=dict(num_classes=len(aus)), adversary=dict(head=dict(num_subjects=num_subjects)))
+    head=dict(num_classes=len(aus)),
+    adversary=dict(head=dict(num_subjects=None)))  # as many as the table has
+runner_type = 'mmpretrain.ActionUnitRunner'  # counts them

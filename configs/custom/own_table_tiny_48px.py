@@ -8,7 +8,6 @@ _base_ = [
 
 table = dict(data_root='data/own', ann_file='annotation.csv', data_prefix='faces', folds=3, fold=1)
 aus = (1, 2, 4, 6, 12)  # the action units to learn
-num_subjects = 30  # people in the whole table
 
 dataset = dict(type='ActionUnitDataset', aus=aus, **table)
 train_dataloader = dict(batch_size=32, dataset=dataset)
@@ -17,7 +16,9 @@ test_dataloader = dict(dataset=dataset)
 val_evaluator = dict(type='ActionUnitMetric')
 test_evaluator = val_evaluator
 model = dict(
-    head=dict(num_classes=len(aus)), adversary=dict(head=dict(num_subjects=num_subjects)))
+    head=dict(num_classes=len(aus)),
+    adversary=dict(head=dict(num_subjects=None)))  # as many as the table has
+runner_type = 'mmpretrain.ActionUnitRunner'  # counts them
 optim_wrapper = dict(
     _delete_=True,
     type='OptimWrapper',

@@ -8,12 +8,14 @@ from .layer_decay import LayerDecayOptimWrapperConstructor
 from .mixed_precision import MixedPrecisionOptimWrapper
 from .non_finite_loss import NonFiniteLossHook
 from .progress_bar import ProgressBarHook
+from .runner import ActionUnitRunner, build_runner, derive_sizes
 from .threshold_hook import ThresholdHook
 from .total_batch import TotalBatchSampler
 from .warmup_cosine import WarmupCosineLR
 
 __all__ = [
-    'CheckSetupHook', 'IdentityProbeHook', 'LambdaRampHook', 'LayerDecayOptimWrapperConstructor',
-    'MixedPrecisionOptimWrapper', 'NonFiniteLossHook', 'ProgressBarHook', 'ThresholdHook',
-    'TotalBatchSampler', 'WarmupCosineLR'
+    'ActionUnitRunner', 'CheckSetupHook', 'IdentityProbeHook', 'LambdaRampHook',
+    'LayerDecayOptimWrapperConstructor', 'MixedPrecisionOptimWrapper', 'NonFiniteLossHook',
+    'ProgressBarHook', 'ThresholdHook', 'TotalBatchSampler', 'WarmupCosineLR', 'build_runner',
+    'derive_sizes'
 ]

@@ -24,9 +24,10 @@ from typing import Any, Dict, List, Optional, Sequence
 from mmengine.config import Config, DictAction
 from mmengine.dist import is_main_process
 from mmengine.model import is_model_wrapper
-from mmengine.runner import Runner, load_checkpoint
+from mmengine.runner import load_checkpoint
 
 import fmae_iat_plugin  # noqa: F401  registers
+from fmae_iat_plugin.engine import build_runner
 from fmae_iat_plugin.engine.launch import init_cpu_process_group
 from fmae_iat_plugin.errors import say_error
 from fmae_iat_plugin.extras import needs_extra
@@ -57,7 +58,7 @@ def train_and_test(run: Run, launcher: str = 'none', resume: bool = False,
     cfg = run_config(run)
     _claim(run, cfg)
     cfg.launcher, cfg.resume = launcher, resume
-    runner = Runner.from_cfg(cfg)
+    runner = build_runner(cfg)
     if not resume and is_main_process():
         _forget(run, keep=runner.timestamp)
     keeps = feature_frames and is_main_process()
@@ -71,7 +72,7 @@ def train_and_test(run: Run, launcher: str = 'none', resume: bool = False,
     cfg = run_config(run)
     cfg.launcher, cfg.load_from = launcher, last
     cfg.test_evaluator.out_file = str(run.predictions)
-    Runner.from_cfg(cfg).test()
+    build_runner(cfg).test()
 
 
 def _forget(run: Run, keep: str) -> None:

@@ -25,7 +25,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 import fmae_iat_plugin  # noqa: F401  registers
-from fmae_iat_plugin.engine import ProgressBarHook
+from fmae_iat_plugin.engine import ProgressBarHook, build_runner
 from fmae_iat_plugin.files import write_whole
 from fmae_iat_plugin.synthfacs import read_population, write_synthfacs
 from fmae_iat_plugin.weights.zoo_index import configs_root
@@ -148,7 +148,7 @@ class Quickstart:
     def _runner(self, cfg: Config) -> Runner:
         """A runner that draws a bar at a terminal and logs lines with the time left elsewhere."""
         cfg.log_level = 'WARNING' if sys.stdout.isatty() else 'INFO'
-        return Runner.from_cfg(cfg)
+        return build_runner(cfg)
 
     def train(self, name: str) -> None:
         cfg = self.config(name)

@@ -32,7 +32,8 @@ class AUClassifier(ImageClassifier):
         backbone (dict): The encoder. FMAE: ``VisionTransformer(out_type='avg_featmap',
             final_norm=False)``, whose ``ln2`` normalises the mean of the patch tokens.
         neck (dict, optional): Between backbone and both heads. Defaults to None.
-        head (dict, optional): :class:`AUHead`, or any head of MMPretrain.
+        head (dict, optional): :class:`AUHead`, or any head of MMPretrain. ``in_channels`` of both
+            heads may be left out: it is the width of the feature.
         adversary (dict, optional): ``dict(neck=dict(type='GradReverse', scale=lambda),
             head=dict(type='LinearIdentityHead', ...))``. Defaults to None: plain FMAE.
         pretrained (str, optional): Path or URL of a pretrained encoder, loaded strictly before
@@ -52,6 +53,7 @@ class AUClassifier(ImageClassifier):
                  train_cfg: Optional[dict] = None,
                  data_preprocessor: Optional[dict] = None,
                  init_cfg: Optional[dict] = None):
+        backbone, neck, head, adversary = _with_widths(backbone, neck, head, adversary)
         super().__init__(backbone, neck, head, train_cfg=train_cfg,
                          data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.pretrained = pretrained
@@ -87,3 +89,34 @@ class AUClassifier(ImageClassifier):
             reversed_feats = self.adversary['neck'](feats)
             losses.update(self.adversary['head'].loss(reversed_feats, data_samples))
         return losses
+
+
+def _with_widths(backbone, neck, head, adversary) -> tuple:
+    """The same four, where a head leaves out ``in_channels`` with the width of the feature."""
+    heads = [part for part in (head, (adversary or {}).get('head'))
+             if isinstance(part, dict) and 'in_channels' not in part
+             and part['type'] in ('AUHead', 'LinearIdentityHead')]
+    if not heads:
+        return backbone, neck, head, adversary
+    backbone, neck = (MODELS.build(part) if isinstance(part, dict) else part
+                      for part in (backbone, neck))
+    width = feature_width(backbone, neck)
+    if head in heads:
+        head = {**head, 'in_channels': width}
+    if adversary is not None and adversary.get('head') in heads:
+        adversary = {**adversary, 'head': {**adversary['head'], 'in_channels': width}}
+    return backbone, neck, head, adversary
+
+
+def feature_width(backbone: torch.nn.Module, neck: Optional[torch.nn.Module] = None) -> int:
+    """Width D of the last feature ``[N, D]``, found with one black image."""
+    size = getattr(backbone, 'img_size', 224)
+    height, width = size if isinstance(size, (tuple, list)) else (size, size)
+    parameter = next(backbone.parameters())
+    training = backbone.training
+    backbone.eval()
+    with torch.no_grad():
+        feats = backbone(parameter.new_zeros(1, 3, height, width))
+        feats = feats if neck is None else neck(feats)
+    backbone.train(training)
+    return feats[-1].shape[1]

@@ -24,8 +24,9 @@ class LinearIdentityHead(BaseModule):
 
     Args:
         in_channels (int): Width D of the feature.
-        num_subjects (int): Number S of subjects, those of the test fold included (BP4D 41, BP4D+
-            140, DISFA 27).
+        num_subjects (int, optional): Number S of subjects, those of the test fold included (BP4D
+            41, BP4D+ 140, DISFA 27). None: :class:`~fmae_iat_plugin.engine.ActionUnitRunner` counts
+            them in the data before the model is built; a head without it cannot be trained.
         hidden_dims (Sequence[int]): Widths of hidden layers, each followed by GELU. The paper's
             ablation: ``()``, ``(D/2,)``, ``(D/2, D/4)``. Defaults to ``()``.
         loss (str): ``'bce'`` or ``'ce'``. Defaults to ``'bce'``.
@@ -37,7 +38,7 @@ class LinearIdentityHead(BaseModule):
 
     def __init__(self,
                  in_channels: int,
-                 num_subjects: int,
+                 num_subjects: Optional[int] = None,
                  hidden_dims: Sequence[int] = (),
                  loss: str = 'bce',
                  init_cfg: Optional[dict] = None):
@@ -51,10 +52,18 @@ class LinearIdentityHead(BaseModule):
             hidden += [nn.Linear(width, dim), nn.GELU()]
             width = dim
         self.hidden = nn.Sequential(*hidden)
-        self.fc = nn.Linear(width, num_subjects)
+        self.fc = None if num_subjects is None else nn.Linear(width, num_subjects)
 
     def forward(self, feats: Tuple[torch.Tensor]) -> torch.Tensor:
-        """Logits ``[N, S]`` from the last stage of ``feats``, ``([N, D], ...)``."""
+        """Logits ``[N, S]`` from the last stage of ``feats``, ``([N, D], ...)``.
+
+        Raises:
+            ValueError: If the number of subjects is not known.
+        """
+        if self.fc is None:
+            raise ValueError('the identity head does not know the number of subjects. Remedy: set '
+                             'model.adversary.head.num_subjects, or '
+                             "runner_type='mmpretrain.ActionUnitRunner', which counts them.")
         return self.fc(self.hidden(feats[-1]))
 
     def targets(self, data_samples: List[DataSample], device) -> torch.Tensor:
