@@ -9,7 +9,7 @@ import re
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, Sequence, Type, Union
+from typing import Iterator, List, Sequence, Type, Union
 
 _PARTIAL = re.compile(r'\.[0-9a-f]{16}\.[0-9]+\.part')
 
@@ -110,6 +110,29 @@ def _differences(old: dict, new: dict) -> str:
     """``'size: 64 there, 224 asked for'`` of every setting that differs."""
     return '; '.join(f'{name}: {old.get(name)!r} there, {new.get(name)!r} asked for'
                      for name in sorted({*old, *new}) if old.get(name) != new.get(name))
+
+
+def read_lines(path: Union[str, Path]) -> List[str]:
+    """Lines of a UTF-8 text file without their ends (``\\n``, ``\\r\\n``) and without a BOM.
+
+    There is no line after the last end.
+
+    Raises:
+        OSError: If the file cannot be read.
+        ValueError: If it is no UTF-8 text; names file and line.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise type(error)(f'{path}: cannot be read: {error.strerror}') from error
+    try:
+        text = data.decode('utf-8-sig')
+    except UnicodeDecodeError as error:
+        line = data.count(b'\n', 0, error.start) + 1
+        raise ValueError(f'{path}, line {line}: byte {data[error.start]:#04x} is no UTF-8 '
+                         'text. Remedy: restore the file from the release.') from error
+    lines = [line[:-1] if line.endswith('\r') else line for line in text.split('\n')]
+    return lines[:-1] if lines[-1] == '' else lines
 
 
 class UniqueNames:

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Dict, List, Tuple
 
+from fmae_iat_plugin import files
 from fmae_iat_plugin.files import is_partial, whole_file
 from fmae_iat_plugin.media import IMAGE_SUFFIXES
 from fmae_iat_plugin.skipped import Skip
@@ -36,24 +37,16 @@ def place_image(source: Path, target: Path, how: str) -> None:
                 shutil.copyfile(source, partial)
 
 
-def read_lines(path: Path, encoding: str = 'utf-8-sig') -> List[str]:
-    """Lines of a text file without their ends (``\\n``, ``\\r\\n``); no line after the last end.
+def read_lines(path: Path) -> List[str]:
+    """:func:`fmae_iat_plugin.files.read_lines`, with the error of a conversion.
 
     Raises:
         ConversionError: If the file cannot be read or is no UTF-8 text; names file and line.
     """
     try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise ConversionError(f'{path}: cannot be read: {error.strerror}') from error
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = data.count(b'\n', 0, error.start) + 1
-        raise ConversionError(f'{path}, line {line}: byte {data[error.start]:#04x} is no UTF-8 '
-                              'text. Remedy: restore the file from the release.') from error
-    lines = [line[:-1] if line.endswith('\r') else line for line in text.split('\n')]
-    return lines[:-1] if lines[-1] == '' else lines
+        return files.read_lines(path)
+    except (OSError, ValueError) as error:
+        raise ConversionError(str(error)) from error
 
 
 def frame_number(name: str):

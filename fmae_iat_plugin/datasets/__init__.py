@@ -2,10 +2,11 @@
 """Data: the annotation table, AU and expression data sets, faces for pretraining, transforms."""
 
 from .action_unit import BP4D, DISFA, ActionUnitDataset, BP4DPlus
+from .affectnet import AffectNet
 from .annotation import AnnotationError, AnnotationTable, read_annotation, write_annotation
-from .expression import RAFDB, AffectNet
 from .face9m import Face9M
 from .protocol import Protocol, load_protocol, split_subjects
+from .rafdb import RAFDB
 from .transforms import LoadFace, TimmRandAugment, UnreadableImageError
 
 __all__ = [

@@ -116,30 +116,6 @@ def summarize_action_units(dataset: str, release: str, table: pd.DataFrame, aus,
         skipped=_skips(skipped), warnings=warnings, notes=list(notes))
 
 
-def summarize_expressions(dataset: str, release: str, table: pd.DataFrame, classes,
-                          expected: dict, skipped: Sequence[Skip]) -> dict:
-    """Count a table with the columns ``expression`` and ``split``.
-
-    Args:
-        classes: Names, in the order of the codes.
-        expected: Split -> published number of images; may be empty.
-
-    Returns:
-        dict: Ready for JSON.
-    """
-    splits, warnings = {}, []
-    for split in sorted(set(table['split'])):
-        rows = table['expression'][table['split'] == split]
-        splits[split] = dict(images=len(rows), published=expected.get(split),
-                             classes={name: int((rows == name).sum()) for name in classes})
-    for split, number in expected.items():
-        found = splits.get(split, {}).get('images', 0)
-        if found != number:
-            warnings.append(f'{split}: {found} images, published {number}.')
-    return dict(dataset=dataset, release=release, images=len(table), splits=splits,
-                skipped=_skips(skipped), warnings=warnings)
-
-
 def _rows(header: Sequence[str], rows) -> list:
     lines = ['| ' + ' | '.join(header) + ' |', '|' + '---|' * len(header)]
     return lines + ['| ' + ' | '.join('' if c is None else str(c) for c in r) + ' |' for r in rows]
@@ -148,30 +124,24 @@ def _rows(header: Sequence[str], rows) -> list:
 def _markdown(summary: dict) -> str:
     lines = [f'# {summary["dataset"]}', '', f'From `{summary["release"]}`.', '']
     lines += [f'**Warning:** {warning}\n' for warning in summary['warnings']]
-    if 'splits' in summary:
-        classes = list(next(iter(summary['splits'].values()))['classes'])
-        lines += _rows(['split', 'images', 'published', *classes],
-                       [[name, s['images'], s['published'], *s['classes'].values()]
-                        for name, s in summary['splits'].items()])
-    else:
-        expected = summary['expected'] or {}
-        lines += _rows(['', 'here', 'published'],
-                       [[key, summary[key], expected.get(key)] for key in ('subjects', 'frames')]
-                       + [['sequences', summary['sequences'], None],
-                          ['cells not coded', summary['missing_codes'], None],
-                          ['frames without any code', summary['frames_without_any_code'], None]])
-        lines += ['', '## Prevalence', '', f'Positive: {summary["positive_from"]:g} or more; '
-                  'percent of the coded frames. '
-                  + (f'Not compared: {summary["not_compared_because"]}.'
-                     if summary['not_compared_because'] else
-                     f'A difference of more than {TOLERANCE:g} points is a warning.'), '']
-        lines += _rows(['AU', 'coded', 'not coded', 'positive', '%', 'published %', 'difference'],
-                       [[u['au'], u['coded'], u['not_coded'], u['positive'], u['prevalence'],
-                         u['published'], u.get('difference')] for u in summary['action_units']])
-        if summary['folds']:
-            lines += ['', '## Test parts of the folds', '']
-            lines += _rows(['fold', 'subjects', 'frames'],
-                           [[k, f['subjects'], f['frames']] for k, f in summary['folds'].items()])
+    expected = summary['expected'] or {}
+    lines += _rows(['', 'here', 'published'],
+                   [[key, summary[key], expected.get(key)] for key in ('subjects', 'frames')]
+                   + [['sequences', summary['sequences'], None],
+                      ['cells not coded', summary['missing_codes'], None],
+                      ['frames without any code', summary['frames_without_any_code'], None]])
+    lines += ['', '## Prevalence', '', f'Positive: {summary["positive_from"]:g} or more; '
+              'percent of the coded frames. '
+              + (f'Not compared: {summary["not_compared_because"]}.'
+                 if summary['not_compared_because'] else
+                 f'A difference of more than {TOLERANCE:g} points is a warning.'), '']
+    lines += _rows(['AU', 'coded', 'not coded', 'positive', '%', 'published %', 'difference'],
+                   [[u['au'], u['coded'], u['not_coded'], u['positive'], u['prevalence'],
+                     u['published'], u.get('difference')] for u in summary['action_units']])
+    if summary['folds']:
+        lines += ['', '## Test parts of the folds', '']
+        lines += _rows(['fold', 'subjects', 'frames'],
+                       [[k, f['subjects'], f['frames']] for k, f in summary['folds'].items()])
     lines += ['', '## Skipped or reported', '',
               'Each with file and line in `skipped.csv`.' if summary['skipped'] else 'Nothing.', '']
     if summary['skipped']:

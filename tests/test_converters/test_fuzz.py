@@ -23,8 +23,8 @@ from fmae_iat_plugin.converters.csv_table import Mapping, read_table
 from fmae_iat_plugin.converters.disfa import read_intensities
 from fmae_iat_plugin.converters.fmae_json import read_list
 from fmae_iat_plugin.converters.occurrence import read_occurrence
-from fmae_iat_plugin.converters.rafdb import read_labels
 from fmae_iat_plugin.datasets.affectnet_code import read_code
+from fmae_iat_plugin.datasets.rafdb import read_labels
 
 AUS = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
 
@@ -96,9 +96,9 @@ def test_disfa(tmp_path, data):
     st.sampled_from([' 1', ' 7', '\t3', '  5 '])).map(''.join), 8), [b' 7', b'test_', b'\t']))
 def test_rafdb(tmp_path, data):
     expected = brute_force.rafdb(data)
-    got = attempt(tmp_path / 'list.txt', data, read_labels, expected)
+    got = attempt(tmp_path / 'list.txt', data, read_labels, expected, ValueError)
     if got is not None:
-        assert {name: label for name, (_, label) in got[0].items()} == expected
+        assert {name: label + 1 for name, (_, label) in got[0].items()} == expected
 
 
 def saved(value) -> bytes:

@@ -8,7 +8,7 @@ import pytest
 
 from fmae_iat_plugin.converters.base import ConversionError
 from fmae_iat_plugin.converters.release_files import frame_number, place_image, read_lines
-from fmae_iat_plugin.files import remove_partial, write_whole
+from fmae_iat_plugin.files import partial_path, remove_partial, write_whole
 
 
 @pytest.mark.parametrize('name, number', [
@@ -46,9 +46,15 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path):
     write_whole(tmp_path / 'f', b'old')
     with patch('os.replace', side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
         write_whole(tmp_path / 'f', b'new')
-    assert (tmp_path / 'f').read_bytes() == b'old' and len(os.listdir(tmp_path)) == 2
+    assert (tmp_path / 'f').read_bytes() == b'old' and os.listdir(tmp_path) == ['f']
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    (tmp_path / 'sub').mkdir()
+    partial_path(tmp_path / 'sub' / ('f' * 255)).write_bytes(b'half')
+    (tmp_path / '.hidden.part').write_bytes(b'not ours')
     remove_partial(tmp_path)
-    assert os.listdir(tmp_path) == ['f']
+    assert sorted(path.name for path in tmp_path.rglob('*')) == ['.hidden.part', 'sub']
 
 
 def test_lines(tmp_path):

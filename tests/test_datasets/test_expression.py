@@ -6,7 +6,7 @@ import pytest
 from mmpretrain.registry import DATASETS
 from PIL import Image
 
-import fmae_iat_plugin.datasets.expression  # noqa: F401
+import fmae_iat_plugin.datasets  # noqa: F401
 
 RAF_LINES = ['train_00002.jpg 7', 'train_00001.jpg 5', 'test_0001.jpg 1', 'train_00003.jpg 1']
 
