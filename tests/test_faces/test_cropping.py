@@ -166,9 +166,9 @@ def test_killed_anywhere_a_rerun_ends_with_the_same_bytes(release, tmp_path, gre
 def test_other_arguments_need_another_folder(release, tmp_path, green):
     crop_faces(release, tmp_path / 'out', green, PNG)
     before = tree(tmp_path / 'out')
-    with pytest.raises(CropError, match=r'cropping.json\): margin: 0 there, 0.2 asked for; size: 32 there, 64 asked'):
+    with pytest.raises(CropError, match=r'json\): margin: 0 there, 0.2 asked for; size: 32 t'):
         crop_faces(release, tmp_path / 'out', green, PNG._replace(margin=.2, size=64))
-    with pytest.raises(CropError, match=r'\(detector\)|\(detector;'):
+    with pytest.raises(CropError, match="detector: {'name': 'green'} there"):
         crop_faces(release, tmp_path / 'out', green._replace(name='other'), PNG)
     assert tree(tmp_path / 'out') == before
     foreign = tmp_path / 'foreign'
