@@ -23,6 +23,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from mmengine.config import Config, DictAction
 from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import load_checkpoint
 
@@ -31,15 +32,16 @@ from fmae_iat_plugin.engine import build_runner
 from fmae_iat_plugin.engine.launch import init_cpu_process_group
 from fmae_iat_plugin.errors import say_error
 from fmae_iat_plugin.extras import needs_extra
-from fmae_iat_plugin.files import write_whole
 from fmae_iat_plugin.parallel import counting_bar, watch_parent
 
+from .run_cost import write_cost
 from .run_features import FEATURE_FRAMES, choose_frames, write_features
 from .run_plan import NOTE, Run, plan_runs, run_config
 
 
 def train_and_test(run: Run, launcher: str = 'none', resume: bool = False,
-                   feature_frames: int = FEATURE_FRAMES) -> None:
+                   feature_frames: int = FEATURE_FRAMES, hooks: Sequence[Hook] = (),
+                   log_level: Optional[str] = None) -> None:
     """Train a run, keep features of its last epoch, test it.
 
     Args:
@@ -49,6 +51,8 @@ def train_and_test(run: Run, launcher: str = 'none', resume: bool = False,
         resume: Go on from the last checkpoint of a run that was stopped. MMEngine does not restore
             the state of the random numbers, so its numbers then depend on where it was stopped;
             without, the run begins anew and they do not.
+        hooks: Further hooks of the training, such as a bar.
+        log_level: Replaces the config's, as what is shown is no part of a run.
 
     Raises:
         ValueError: If its folder was begun with another config, or there are no features to keep.
@@ -58,7 +62,10 @@ def train_and_test(run: Run, launcher: str = 'none', resume: bool = False,
     cfg = run_config(run)
     _claim(run, cfg)
     cfg.launcher, cfg.resume = launcher, resume
+    cfg.log_level = log_level or cfg.get('log_level', 'INFO')
     runner = build_runner(cfg)
+    for hook in hooks:
+        runner.register_hook(hook)
     if not resume and is_main_process():
         _forget(run, keep=runner.timestamp)
     keeps = feature_frames and is_main_process()
@@ -71,6 +78,7 @@ def train_and_test(run: Run, launcher: str = 'none', resume: bool = False,
         write_features(run.features, model, frames)
     cfg = run_config(run)
     cfg.launcher, cfg.load_from = launcher, last
+    cfg.log_level = log_level or cfg.get('log_level', 'INFO')
     cfg.test_evaluator.out_file = str(run.predictions)
     build_runner(cfg).test()
 
@@ -158,9 +166,7 @@ def _in_a_process(run: Run, gpus: str, processes: int, resume: bool, feature_fra
     process.returncode = os.waitstatus_to_exitcode(status)
     active.pop(run.work_dir)
     if process.returncode == 0:
-        write_whole(folder / 'cost.json', json.dumps(
-            dict(seconds=round(time.monotonic() - start, 1), gpus=gpus,
-                 cpu_seconds=round(used.ru_utime + used.ru_stime, 1))).encode())
+        write_cost(folder, time.monotonic() - start, used.ru_utime + used.ru_stime, gpus)
     return process.returncode
 
 

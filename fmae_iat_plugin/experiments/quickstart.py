@@ -1,48 +1,42 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """The paper's experiment in small, on rendered faces, without a licence or a GPU.
 
-Render people, pretrain a small encoder on them, fine-tune it with and without the identity
-adversary, test on people it never saw, probe both features for identity, write a report::
+Render people, pretrain a small encoder on them, then run a cross-validation of one fold and one
+seed: FMAE and FMAE-IAT, tested on people they never saw. The report probes both features for
+identity::
 
     python -m fmae_iat_plugin.experiments.quickstart --work-dir work_dirs/quickstart
 
-Finished steps are skipped, a training run that was killed goes on from its last checkpoint.
+Finished steps are skipped. A pretraining that was killed goes on from its last checkpoint, a
+fine-tuning begins anew.
 """
 
 import argparse
 import hashlib
-import json
 import os
-import resource
 import sys
-import time
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Any, Dict, Iterator, List, Optional
 
 from mmengine.config import Config
 from mmengine.logging import MMLogger
-from mmengine.registry import init_default_scope
-from mmengine.runner import Runner
 
 import fmae_iat_plugin  # noqa: F401  registers
 from fmae_iat_plugin.engine import ProgressBarHook, build_runner
-from fmae_iat_plugin.files import write_whole
+from fmae_iat_plugin.files import claim_folder
 from fmae_iat_plugin.synthfacs import read_population, write_synthfacs
 from fmae_iat_plugin.weights.zoo_index import configs_root
 
-from .run_features import choose_frames, write_features
-from .run_plan import Run
+from .cross_validation import train_and_test
+from .run_cost import measured, total_cpu_seconds
+from .run_plan import Run, run_config
 
 BASE, OURS = 'FMAE', 'FMAE-IAT'
 #: Sized by CPU time; the shortcut is the strongest: people differ in their action units as far as
 #: the renderer lets them.
 FACES = dict(subjects=24, frames=100, size=64, shortcut=1.0, aus=(1, 2, 4, 6, 9, 12, 25, 26))
-
-
-def _cpu_seconds() -> float:
-    """CPU time of this process and its finished children."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(item.ru_utime + item.ru_stime for item in used)
+PAGE, SETTINGS = 'report.html', 'quickstart.json'
 
 
 class Quickstart:
@@ -51,133 +45,102 @@ class Quickstart:
     Args:
         work_dir: Everything goes there; made if need be.
         seed: Of the people, the training and the probe.
-        overrides: Config options for tests, as ``--cfg-options`` takes them, for all configs.
+        options: ``'pretrain'``, ``'FMAE'`` or ``'FMAE-IAT'`` -> config options, as
+            ``--cfg-options`` takes them; for tests.
         faces: Arguments of :func:`write_synthfacs` other than the defaults.
-        probe_frames: (train, test) frames a subject for the identity probe.
-        lambdas: Name of each model -> its lambda; 0 is trained without an adversary, None takes
-            that of the config.
+        probe_frames: (train, test) frames of each subject for the identity probe.
     """
 
-    #: what the last step leaves
-    result = 'report.html'
-
-    def __init__(self, work_dir: os.PathLike, seed: int = 0, overrides: Optional[dict] = None,
-                 faces: Optional[dict] = None, probe_frames=(70, 30),
-                 lambdas: Optional[Dict[str, Optional[float]]] = None):
-        self.lambdas = lambdas or {BASE: 0, OURS: None}
+    def __init__(self, work_dir: os.PathLike, seed: int = 0,
+                 options: Optional[Dict[str, Dict[str, Any]]] = None,
+                 faces: Optional[dict] = None, probe_frames=(70, 30)):
         self.work, self.seed = Path(work_dir).resolve(), seed
-        self.overrides, self.faces = overrides or {}, {**FACES, **(faces or {})}
+        self.options, self.faces = options or {}, {**FACES, **(faces or {})}
         self.probe_frames = probe_frames
-        self.work.mkdir(parents=True, exist_ok=True)
-        self.record = self.work / 'steps.json'
         os.environ['QUICKSTART_DIR'] = str(self.work)
 
-    def config(self, name: str) -> Config:
-        """The config of ``'pretrain'`` or of a model in this work dir."""
-        scale = self.lambdas.get(name)
-        file = 'pretrain' if name == 'pretrain' else 'fmae' if scale == 0 else 'iat'
-        cfg = Config.fromfile(configs_root() / 'synthfacs' / f'quickstart_{file}.py')
-        if scale:
-            cfg.model.adversary.neck.scale = scale
-        cfg.merge_from_dict(self.overrides)
-        if name != 'pretrain':
-            cfg.model.pretrained = str(self.checkpoint('pretrain'))
-        if cfg.model.get('adversary'):
-            cfg.model.adversary.head.num_subjects = self.faces['subjects']
-        cfg.work_dir = str(self.run_dir(name))
+    def pretrain_config(self) -> Config:
+        """The config of the pretraining in this work dir."""
+        cfg = Config.fromfile(configs_root() / 'synthfacs' / 'quickstart_pretrain.py')
+        cfg.merge_from_dict(self.options.get('pretrain', {}))
+        cfg.work_dir = str(self.work / 'pretrain')
         cfg.randomness.seed = self.seed
+        cfg.resume = True
         return cfg
 
-    def run_dir(self, name: str) -> Path:
-        return self.work / name.lower()
+    def pretrained(self) -> Path:
+        """The last checkpoint of the pretraining."""
+        return self.work / 'pretrain' / f'epoch_{self.pretrain_config().train_cfg.max_epochs}.pth'
 
-    def checkpoint(self, name: str) -> Path:
-        """The last epoch's."""
-        return self.run_dir(name) / f'epoch_{self.config(name).train_cfg.max_epochs}.pth'
+    def runs(self) -> Dict[str, List[Run]]:
+        """The runs of the cross-validation: one of each model."""
+        more = {OURS: {'model.adversary.head.num_subjects': self.faces['subjects']}}
+        return {name: [Run(
+            name, str(configs_root() / 'synthfacs' / f'quickstart_{file}.py'),
+            self.faces.get('fold', 1), self.seed, str(self.work / name.lower()),
+            {'model.pretrained': str(self.pretrained()), **more.get(name, {}),
+             **self.options.get(name, {})})] for name, file in ((BASE, 'fmae'), (OURS, 'iat'))}
 
-    def steps(self) -> Dict[str, tuple]:
-        """Name -> (what the user reads, function)."""
-        out = {'render': ('Render faces of people with known action units', self.render),
-               'pretrain': ('Pretrain an encoder by masked autoencoding',
-                            lambda: self.train('pretrain'))}
-        for name in self.lambdas:
-            out[f'train {name}'] = (f'Fine-tune {name} on the training subjects',
-                                    lambda name=name: self.train(name))
-        for name in self.lambdas:
-            out[f'test {name}'] = (f'Test {name} on unseen subjects, extract its features',
-                                   lambda name=name: self.test(name))
-        out['report'] = ('Probe identity, draw t-SNE, write the report', self.report)
-        return out
+    def config(self, name: str) -> Config:
+        """The config of a model in this work dir."""
+        return run_config(self.runs()[name][0])
 
     def run(self) -> Path:
-        """All steps that are not finished; returns the file of the result.
+        """All steps that are not finished; returns the page.
 
         Raises:
             ValueError: If the folder holds the steps of another seed or configuration.
         """
         logger = MMLogger.get_instance('quickstart', log_level='INFO')
-        done = json.loads(self.record.read_text()) if self.record.is_file() else {}
-        steps, wanted = self.steps(), self._digest()
-        if done and done.get('digest') != wanted:
-            raise ValueError(f'{self.work} was begun with another seed or configuration. Remedy: '
-                             'another --work-dir, or remove this one.')
-        done['digest'] = wanted
-        for number, (name, (text, function)) in enumerate(steps.items(), 1):
-            if name in done:
-                logger.info('[%d/%d] %s: done already', number, len(steps), text)
-                continue
+        configs = {BASE: self.config(BASE), OURS: self.config(OURS),
+                   'pretrain': self.pretrain_config()}
+        claim_folder(self.work, SETTINGS, dict(
+            seed=self.seed, faces=self.faces, probe_frames=self.probe_frames,
+            configs={name: hashlib.sha256(cfg.pretty_text.encode()).hexdigest()[:16]
+                     for name, cfg in configs.items()}), 'a quickstart')
+        runs = self.runs()
+        steps = [('Render faces of people with known action units', self.render),
+                 ('Pretrain an encoder by masked autoencoding', self.pretrain)]
+        steps += [(f'Fine-tune {name} on the training subjects, test it on unseen ones',
+                   lambda name=name: self.fine_tune(name)) for name in runs]
+        steps += [('Probe identity, draw t-SNE, write the report', self.report)]
+        for number, (text, function) in enumerate(steps, 1):
             logger.info('[%d/%d] %s', number, len(steps), text)
-            start, cpu = time.time(), _cpu_seconds()
-            function()
-            done[name] = dict(seconds=round(time.time() - start, 1),
-                              cpu_seconds=round(_cpu_seconds() - cpu, 1))
-            write_whole(self.record, json.dumps(done, indent=1).encode())
-        used = sum(item['cpu_seconds'] for item in done.values() if isinstance(item, dict))
-        path = self.work / self.result
-        logger.info('CPU time of all steps: %.1f min. The result is in %s', used / 60, path)
-        return path
+            if function() is False:
+                logger.info('[%d/%d] was done already', number, len(steps))
+        logger.info('CPU time before the report: %.1f min. The result is in %s',
+                    total_cpu_seconds(self.work) / 60, self.work / PAGE)
+        return self.work / PAGE
 
-    def _digest(self) -> str:
-        text = repr((self.seed, self.faces, self.probe_frames,
-                     [self.config(name).pretty_text for name in ('pretrain', *self.lambdas)]))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+    def render(self) -> Optional[bool]:
+        """Write the faces; False if they are there."""
+        if (self.work / 'faces' / 'annotations.csv').is_file():
+            return False
+        with measured(self.work / 'faces'):
+            write_synthfacs(self.work / 'faces', seed=self.seed, workers=1, **self.faces)
+        return None
 
-    def render(self) -> None:
-        write_synthfacs(self.work / 'faces', seed=self.seed, workers=1, **self.faces)
-
-    def _runner(self, cfg: Config) -> Runner:
-        """A runner that draws a bar at a terminal and logs lines with the time left elsewhere."""
-        cfg.log_level = 'WARNING' if sys.stdout.isatty() else 'INFO'
-        return build_runner(cfg)
-
-    def train(self, name: str) -> None:
-        cfg = self.config(name)
-        cfg.resume = True
-        runner = self._runner(cfg)
-        bar = ProgressBarHook(title=f'  {name}')
-        if sys.stdout.isatty():
-            runner.register_hook(bar)
-        try:
+    def pretrain(self) -> Optional[bool]:
+        """Train the encoder; False if it is there."""
+        if self.pretrained().is_file():
+            return False
+        cfg = self.pretrain_config()
+        cfg.log_level = _log_level()
+        with measured(self.work / 'pretrain'), _bar('pretraining') as hooks:
+            runner = build_runner(cfg)
+            for hook in hooks:
+                runner.register_hook(hook)
             runner.train()
-        finally:
-            bar.close()
+        return None
 
-    def runs(self) -> Dict[str, List[Run]]:
-        """The runs as those of a cross-validation, of one fold and seed."""
-        fold = read_population(self.work / 'faces').fold
-        return {name: [Run(name, self.config(name).filename, fold, self.seed,
-                           str(self.run_dir(name)))] for name in self.lambdas}
-
-    def test(self, name: str) -> None:
-        """What a run of a cross-validation leaves: its note, features and predictions."""
-        cfg, (run, ) = self.config(name), self.runs()[name]
-        run.write_note(self._digest())
-        cfg.load_from = str(self.checkpoint(name))
-        cfg.test_evaluator.out_file = str(run.predictions)
-        runner = self._runner(cfg)
-        runner.test()
-        init_default_scope('mmpretrain')
-        write_features(run.features, runner.model, choose_frames(cfg))
+    def fine_tune(self, name: str) -> Optional[bool]:
+        """Train and test a model; False if that is done."""
+        run, = self.runs()[name]
+        if run.predictions.is_file():
+            return False
+        with measured(Path(run.work_dir)), _bar(name) as hooks:
+            train_and_test(run, hooks=hooks, log_level=_log_level())
+        return None
 
     def report(self) -> None:
         """``report.json`` and ``report.html`` from what the runs left."""
@@ -186,9 +149,7 @@ class Quickstart:
         from .report import build
         people = read_population(self.work / 'faces')
         test = sum(map(people.is_test, range(people.subjects)))
-        steps = json.loads(self.record.read_text()) if self.record.is_file() else {}
-        used = sum(item['cpu_seconds'] for item in steps.values() if isinstance(item, dict))
-        write_report(self.work / self.result, *build(
+        write_report(self.work / PAGE, *build(
             self.runs(), BASE, OURS, self.probe_frames, seed=self.seed,
             title='FMAE and FMAE-IAT on rendered faces',
             summary=f'A small model learned {len(people.aus)} facial action units from rendered '
@@ -204,11 +165,26 @@ class Quickstart:
             setup={
                 'Faces': f'{people.subjects} people, {people.frames} frames each, '
                 f'{people.sessions} sessions, {self.faces["size"]} px',
-                'Pretraining': f'{self.config("pretrain").train_cfg.max_epochs} epochs, training '
+                'Pretraining': f'{self.pretrain_config().train_cfg.max_epochs} epochs, training '
                 'subjects only',
                 'Fine-tuning': f'{self.config(OURS).train_cfg.max_epochs} epochs, the same recipe '
                 'for both',
-                'CPU time before the report': f'{used / 60:.1f} min'}))
+                'CPU time before the report': f'{total_cpu_seconds(self.work) / 60:.1f} min'}))
+
+
+def _log_level() -> str:
+    """At a terminal there is a bar; elsewhere lines with the time left."""
+    return 'WARNING' if sys.stdout.isatty() else 'INFO'
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[List[ProgressBarHook]]:
+    """The hooks that draw a bar at a terminal."""
+    bar = ProgressBarHook(title=f'  {title}')
+    try:
+        yield [bar] if sys.stdout.isatty() else []
+    finally:
+        bar.close()
 
 
 def main(arguments: Optional[list] = None) -> Path:

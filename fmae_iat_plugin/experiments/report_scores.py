@@ -16,6 +16,7 @@ from fmae_iat_plugin.evaluation.scores import Counts, f1_from_counts, threshold_
 from fmae_iat_plugin.visualization.curves import metric_by_epoch, read_scalars
 
 from .compare import predictions_by_seed
+from .run_cost import COST
 from .run_plan import Run
 from .run_results import paper_choice
 
@@ -140,7 +141,7 @@ def data_block(runs: Sequence[Run]) -> dict:
 
 def cost_block(runs: Sequence[Run]) -> Optional[dict]:
     """Minutes of the clock and of CPU time of a run: mean and largest; None if not all noted it."""
-    paths = [Path(run.work_dir, 'cost.json') for run in runs]
+    paths = [Path(run.work_dir, COST) for run in runs]
     if not all(path.is_file() for path in paths):
         return None
     costs = [json.loads(path.read_text(encoding='utf-8')) for path in paths]
