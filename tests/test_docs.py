@@ -8,7 +8,8 @@ import pytest
 
 REPO = Path(__file__).resolve().parents[1]
 PAGES = sorted(str(path.relative_to(REPO))
-               for path in (REPO / 'README.md', *(REPO / 'docs' / 'en').rglob('*.md')))
+               for path in (REPO / 'README.md', REPO / 'CONTRIBUTING.md', REPO / 'SECURITY.md',
+                            *(REPO / 'docs' / 'en').rglob('*.md')))
 NAMED = re.compile(r'(?<![\w./-])(?:configs|tools)/[\w./{},*-]*[\w/}*]')
 LINK = re.compile(r'\]\((?!https?:|mailto:|#)([^)#\s]+)')
 
