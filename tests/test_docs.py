@@ -35,7 +35,7 @@ def expand(name):
 def missing(text, folder):
     """Names of configs and tools below the repository, and links from ``folder``, that are not."""
     named = {name for found in NAMED.findall(text) for name in expand(found)
-             if REMOVED.get(name, name) not in text.replace(name, '')}
+             if not (name in REMOVED and REMOVED[name] in text)}
     linked = {folder / link for link in LINK.findall(text)}
     return sorted([*(name for name in named if not any(REPO.glob(name))),
                    *(str(link) for link in linked if not link.exists())])
@@ -45,6 +45,8 @@ def test_what_is_missing_is_found():
     text = ('`python tools/train.py configs/iat/bp4d_fold{1,9}.py`, configs/none.py. '
             'configs/iat/disfa_fold{2..4}.py in `configs/iat/` '
             '[a](evidence.md#x) [b](none.md) (tools/gone.py)')
+    sweep, commit = next(iter(REMOVED.items()))
+    assert missing(sweep, REPO) == [sweep] and missing(f'{sweep}, {commit}', REPO) == []
     assert missing(text, REPO / 'docs' / 'en') == sorted([
         str(REPO / 'docs/en/none.md'), 'configs/iat/bp4d_fold9.py', 'configs/iat/disfa_fold4.py',
         'configs/none.py', 'tools/gone.py'])
