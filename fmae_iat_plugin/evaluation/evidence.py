@@ -1,5 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Stored predictions of a run, and what is read off them and off its log."""
+"""Stored predictions of a run, and the numbers that follow from them and from its log."""
 
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
@@ -33,7 +33,7 @@ def read_predictions(path: Union[str, Path]) -> Predictions:
 
     Raises:
         FileNotFoundError: If it does not exist.
-        ValueError: If a subject is unknown: there is nothing to draw intervals over.
+        ValueError: If a subject is unknown, because intervals are drawn over subjects.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f'{path} does not exist. Remedy: test with '
@@ -45,12 +45,12 @@ def read_predictions(path: Union[str, Path]) -> Predictions:
                           data['img_path'][order], tuple(map(str, data['classes'])), names)
     if (out.subjects < 0).any():
         raise ValueError(f'{path}: {(out.subjects < 0).sum()} frames have no subject, so no '
-                         'interval over subjects exists. Remedy: name subjects in the table.')
+                         'interval over subjects exists. Remedy: name the subjects in the table.')
     return out
 
 
 def subject_name(predictions: Predictions, subject: int) -> str:
-    """Its name, or its number where the data set names no subjects."""
+    """The name of a subject, or its number if the data set names no subjects."""
     names = predictions.names
     return names[subject] if subject < len(names) else str(subject)
 
@@ -59,7 +59,7 @@ def paper_table(history: Sequence[dict], classes: Sequence[str]) -> Optional[dic
     """F1 in percent as the paper selects it: best epoch and threshold on the test frames.
 
     Args:
-        history: Lines of validation, each with ``step`` and the metric's keys.
+        history: Validation results, each with ``step`` and the metric's keys.
     """
     rows = [row for row in history if 'paper/f1' in row]
     if not rows:
@@ -70,7 +70,7 @@ def paper_table(history: Sequence[dict], classes: Sequence[str]) -> Optional[dic
 
 
 def sample_frames(predictions: Predictions, number: int, seed: int = 0) -> np.ndarray:
-    """Rows of random frames, one subject after the other: nothing is picked by its result."""
+    """Rows of random frames, in turn over the subjects; no frame is chosen by its result."""
     rng = np.random.default_rng(seed)
     subjects = np.unique(predictions.subjects)
     rows = [rng.permutation(np.flatnonzero(predictions.subjects == k)) for k in subjects]
