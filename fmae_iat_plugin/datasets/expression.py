@@ -1,8 +1,8 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Facial expression data sets with one label an image: RAF-DB and AffectNet.
+"""Facial expression data sets with one label per image: RAF-DB and AffectNet.
 
-Both read the folders as the authors of the data release them. RAF-DB: Li et al., CVPR 2017;
-AffectNet: Mollahosseini et al., IEEE TAC 2019.
+Both read the folders in the layout of the release. RAF-DB: Li et al., CVPR 2017; AffectNet:
+Mollahosseini et al., IEEE TAC 2019.
 """
 
 from pathlib import Path
@@ -24,15 +24,15 @@ def _check_choice(name: str, value: object, choices: tuple) -> None:
 
 
 def _file_names(folder: Path) -> set:
-    """The names in a folder, read once: much cheaper than asking for every image."""
+    """The names in a folder, read once, which is much faster than a check of every image."""
     if not folder.is_dir():
         raise FileNotFoundError(f'the image folder {folder} does not exist; check data_root, and '
-                                'that the archive of the images was unpacked there')
+                                'whether the archive of the images was unpacked there')
     return {entry.name for entry in folder.iterdir()}
 
 
 class _ExpressionDataset(BaseDataset):
-    """What the two data sets share: options and the treatment of missing images."""
+    """The options and the treatment of missing images that the two data sets share."""
 
     def __init__(self, data_root: str, split: str, missing: str, skip_file: Optional[str],
                  **kwargs) -> None:
@@ -53,7 +53,7 @@ class _ExpressionDataset(BaseDataset):
     def _finish(self, data_list: List[dict]) -> List[dict]:
         report_skipped(f'{type(self).__name__} {self.split}', self._skipped, self.skip_file)
         if not data_list:
-            raise ValueError(f'{type(self).__name__}: no image of split {self.split!r} is left in '
+            raise ValueError(f'{type(self).__name__}: no image of split {self.split!r} remains in '
                              f'{self.data_root} ({len(self._skipped)} left out)')
         return data_list
 
@@ -76,7 +76,7 @@ class RAFDB(_ExpressionDataset):
         split: ``'train'`` or ``'test'``.
         aligned: Read ``Image/aligned`` (100x100 faces), else ``Image/original``.
         missing: ``'error'``, or ``'skip'`` to leave out, count and list missing images.
-        skip_file: File that lists what was left out, one ``path<TAB>reason`` a line.
+        skip_file: File that lists what was left out, one ``path<TAB>reason`` per line.
         **kwargs: Arguments of :class:`mmpretrain.datasets.BaseDataset`. ``ann_file`` replaces
             the label file.
 
@@ -164,10 +164,10 @@ class AffectNet(_ExpressionDataset):
         split: ``'train'``, or ``'val'``, also called ``'test'``: AffectNet's own test set was
             never released, so the literature tests on its validation set.
         num_classes: 8 or 7.
-        layout: ``'annotations'``, ``'folders'``, or ``'auto'`` for the one that is there, the
-            annotations if both are.
+        layout: ``'annotations'``, ``'folders'``, or ``'auto'`` for the one that exists; the
+            annotations if both do.
         missing: ``'error'``, or ``'skip'`` to leave out, count and list missing images.
-        skip_file: File that lists what was left out, one ``path<TAB>reason`` a line.
+        skip_file: File that lists what was left out, one ``path<TAB>reason`` per line.
         **kwargs: Arguments of :class:`mmpretrain.datasets.BaseDataset`.
 
     Raises:
