@@ -1,5 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Every config, tool and page that the documentation names exists."""
+"""What the documentation names exists, and every page keeps to the form of the others."""
 
 import re
 from pathlib import Path
@@ -8,9 +8,17 @@ import pytest
 
 REPO = Path(__file__).resolve().parents[1]
 PAGES = sorted(str(path.relative_to(REPO))
-               for path in (REPO / 'README.md', *(REPO / 'docs' / 'en').rglob('*.md')))
+               for path in (REPO / 'README.md', REPO / 'CONTRIBUTING.md', REPO / 'SECURITY.md',
+                            *(REPO / 'docs' / 'en').rglob('*.md')))
 NAMED = re.compile(r'(?<![\w./-])(?:configs|tools)/[\w./{},*-]*[\w/}*]')
 LINK = re.compile(r'\]\((?!https?:|mailto:|#)([^)#\s]+)')
+ANCHOR = re.compile(r'\]\((?!https?:|mailto:)([^)#\s]*)#([^)\s]+)\)')
+FENCE = re.compile(r'^```.*?^```$', re.MULTILINE | re.DOTALL)
+# a sentence ends, and another begins: not after "1.", "Prof." or "e.g."
+SECOND_SENTENCE = re.compile(
+    r'(?<!\bProf\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<=[^\W\d_.][.!?]|[)`*][.!?]) +(?=[A-Z`*\[])')
+#: commands that a registered page keeps, and the commit that had them last
+REMOVED = {'tools/analysis_tools/lambda_sweep.py': '45f996f'}
 
 
 def expand(name):
@@ -26,7 +34,8 @@ def expand(name):
 
 def missing(text, folder):
     """Names of configs and tools below the repository, and links from ``folder``, that are not."""
-    named = {name for found in NAMED.findall(text) for name in expand(found)}
+    named = {name for found in NAMED.findall(text) for name in expand(found)
+             if not (name in REMOVED and REMOVED[name] in text)}
     linked = {folder / link for link in LINK.findall(text)}
     return sorted([*(name for name in named if not any(REPO.glob(name))),
                    *(str(link) for link in linked if not link.exists())])
@@ -36,6 +45,8 @@ def test_what_is_missing_is_found():
     text = ('`python tools/train.py configs/iat/bp4d_fold{1,9}.py`, configs/none.py. '
             'configs/iat/disfa_fold{2..4}.py in `configs/iat/` '
             '[a](evidence.md#x) [b](none.md) (tools/gone.py)')
+    sweep, commit = next(iter(REMOVED.items()))
+    assert missing(sweep, REPO) == [sweep] and missing(f'{sweep}, {commit}', REPO) == []
     assert missing(text, REPO / 'docs' / 'en') == sorted([
         str(REPO / 'docs/en/none.md'), 'configs/iat/bp4d_fold9.py', 'configs/iat/disfa_fold4.py',
         'configs/none.py', 'tools/gone.py'])
@@ -50,3 +61,68 @@ def test_pages_name_something():
     texts = [(REPO / page).read_text(encoding='utf-8') for page in PAGES]
     assert sum(len(NAMED.findall(text)) for text in texts) > 100
     assert sum(len(LINK.findall(text)) for text in texts) > 40
+
+
+def anchors(page):
+    """What GitHub calls the headings of a page."""
+    prose = FENCE.sub('', page.read_text(encoding='utf-8'))
+    headings = re.findall(r'^#+ (.*)$', prose, re.MULTILINE)
+    return {re.sub(r'[^\w -]', '', heading).lower().replace(' ', '-') for heading in headings}
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_linked_headings_exist(page):
+    path = REPO / page
+    linked = {(path.parent / target if target else path, anchor)
+              for target, anchor in ANCHOR.findall(path.read_text(encoding='utf-8'))}
+    assert [link for link in linked if link[1] not in anchors(link[0])] == []
+
+
+def second_sentences(text):
+    """Lines of prose that hold more than one sentence."""
+    prose = FENCE.sub(lambda match: '\n' * match[0].count('\n'), text)
+    return [line for line in prose.splitlines()
+            if not line.startswith('|') and SECOND_SENTENCE.search(line)]
+
+
+def test_second_sentences_are_found():
+    text = ('One sentence, Prof. Ekman.\n1. One.\n- **Where.**\n| a. | B. C |\n'
+            '```\nTwo. Here.\n```\n- Two `here`. `F1` is one.\nIs it two? It is.\n**Label.** One.')
+    assert second_sentences(text) == ['- Two `here`. `F1` is one.', 'Is it two? It is.']
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_a_line_holds_one_sentence(page):
+    """So a diff shows the sentence that changed."""
+    assert second_sentences((REPO / page).read_text(encoding='utf-8')) == []
+
+
+@pytest.mark.parametrize('page', [page for page in PAGES if page != 'README.md'])
+def test_a_page_says_for_whom_it_is_and_what_they_will_have_done(page):
+    opening = (REPO / page).read_text(encoding='utf-8').split('\n\n')[1].splitlines()
+    assert opening[0].startswith('This page is for ')
+    assert opening[-1].startswith('At its end you will ')
+
+
+def test_the_readme_is_short_and_has_the_two_commands():
+    lines = (REPO / 'README.md').read_text(encoding='utf-8').splitlines()
+    assert len(lines) <= 120
+    for command in ('bash tools/quickstart.sh', 'bash tools/run_tests.sh'):
+        assert any(line.split('  ')[0] == command for line in lines)
+
+
+def test_the_architecture_names_the_layers_of_the_contract():
+    contract = (REPO / 'pyproject.toml').read_text(encoding='utf-8').split('layers = [')[1]
+    layers = [set(re.findall(r'\w+', line)) for line in re.findall(r'"(.*)"', contract)]
+    rows = re.findall(r'^\| (\d+) \| (.*?) \| (.*)', (REPO / 'docs/en/architecture.md').read_text(
+        encoding='utf-8'), re.MULTILINE)
+    named = [set() for _ in layers]
+    for number, room, trade in rows:
+        linked = re.findall(r'\[`(\w+)(?:\.py)?`\]', trade if room == 'single files' else room)
+        named[int(number) - 1].update(linked)
+    assert named == layers
+
+
+def test_the_citation_is_of_this_version():
+    version = re.search(r"'(.*)'", (REPO / 'fmae_iat_plugin/version.py').read_text())[1]
+    assert f'\nversion: {version}\n' in (REPO / 'CITATION.cff').read_text(encoding='utf-8')

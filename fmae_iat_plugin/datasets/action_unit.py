@@ -24,10 +24,11 @@ SPLITS = ('train', 'held_out', 'test', 'all')
 class ActionUnitDataset(BaseDataset):
     """Faces with action units, from one annotation table.
 
-    A sample is ``dict(img_path=str, gt_score=float32 [A], subject=int)``: ``gt_score`` is 1, 0 or
-    NaN (not coded) for each of ``aus``; ``subject`` is the index in ``metainfo['subjects']`` (all
-    subjects of the protocol, so it is the same in every fold and split) and is absent where the
-    table does not name the person. An image without any coded AU carries an all-NaN ``gt_score``.
+    A sample is ``dict(img_path=str, gt_score=float32 [A], subject=int)``. ``gt_score`` is 1, 0 or
+    NaN (not coded) for each of ``aus``; an image without any coded AU carries an all-NaN
+    ``gt_score``. ``subject`` is the index in ``metainfo['subjects']``, all subjects of the
+    protocol, so it is the same in every fold and split. It is absent if the table does not name
+    the person.
 
     Args:
         ann_file (str): The annotation table (CSV or Parquet), relative to ``data_root``.
@@ -35,30 +36,30 @@ class ActionUnitDataset(BaseDataset):
             or else to all columns of the table.
         protocol (str | dict, optional): ``'bp4d'``, ``'bp4dplus'``, ``'disfa'``, a JSON file, or a
             dict of that form. See :func:`~fmae_iat_plugin.datasets.protocol.load_protocol`.
-        folds (int, optional): Instead of a protocol: deal the table's subjects into so many folds.
+        folds (int, optional): Deals the table's subjects into so many folds, without a protocol.
         fold (int, optional): The fold, from 1. Required unless ``split='all'``.
         split (str): ``'train'`` = all subjects but the fold's, ``'test'`` = the fold's subjects,
             ``'held_out'`` = those that ``held_out`` takes out of the training, ``'all'`` =
             everybody. Defaults to ``'train'``.
         held_out (int): Number of training subjects, a fixed draw, that are not trained on, so that
             thresholds can be tuned on them (:class:`~fmae_iat_plugin.engine.ThresholdHook`).
-        absent_ok (bool): AUs of ``aus`` without a column in the table are not coded, instead of an
-            error: to test a model of other AUs on this table, on those in common.
-        intensity_threshold (float | str | None): Positive when the cell is >= this. None: the
+        absent_ok (bool): Treat AUs of ``aus`` without a column in the table as not coded instead of
+            raising an error. This tests a model of other AUs on the AUs that both have.
+        intensity_threshold (float | str | None): A cell is positive if it is >= this. None: the
             table holds occurrences, and any value but 0 and 1 is an error. ``'protocol'`` (the
-            default): what the protocol says, None without one.
-        in_memory (bool): Decode every image once, at the start, and keep it: for few small images,
-            whose decoding would take as long as the training.
-        check_images (bool): Look for every image file at the start. Defaults to True.
-        skip_file (str, optional): File that lists the rows without a face (``face`` is ``none`` in
-            a table that ``tools/crop_faces.py`` wrote), which are left out. They are counted and
-            logged in any case.
+            default): the protocol's threshold, or None without a protocol.
+        in_memory (bool): Decode every image once, at the start, and keep it. Use it for few small
+            images, whose decoding would take as long as the training.
+        check_images (bool): Check at the start that every image file exists. Defaults to True.
+        skip_file (str, optional): File that lists the rows without a face, which are left out
+            (``face`` is ``none`` in a table that ``tools/crop_faces.py`` wrote). They are counted
+            and logged in any case.
         data_root (str), data_prefix (str), pipeline, **kwargs: See
             :class:`mmpretrain.datasets.BaseDataset`; ``data_prefix`` is the image folder.
 
     Raises:
-        ValueError: On an unknown fold, split or AU, a subject in two folds or outside the
-            protocol, values that do not fit ``intensity_threshold``, or an empty selection.
+        ValueError: If a fold, split or AU is unknown, a subject is in two folds or outside the
+            protocol, values do not fit ``intensity_threshold``, or the selection is empty.
         FileNotFoundError: If the table or an image is missing.
     """
 
@@ -100,7 +101,7 @@ class ActionUnitDataset(BaseDataset):
         chosen = aus if aus is not None else self.protocol.aus or self.table.aus
         self.aus = tuple(parse_au(au) for au in chosen)
         if len(set(self.aus)) < len(self.aus):
-            raise ValueError(f'aus {self.aus} names an action unit twice. Remedy: each once.')
+            raise ValueError(f'aus {self.aus} names an action unit twice. Remedy: name each once.')
         if intensity_threshold == 'protocol':
             intensity_threshold = self.protocol.intensity_threshold
         self.intensity_threshold = intensity_threshold
@@ -113,7 +114,7 @@ class ActionUnitDataset(BaseDataset):
         return read_annotation(path)
 
     def _protocol(self, protocol, folds) -> Protocol:
-        """The folds; without any, all subjects of the table and no fold."""
+        """The folds; if there are none, all subjects of the table without a fold."""
         if protocol is not None:
             return load_protocol(protocol)
         named = sorted({s for s in self.table.subjects if s})
@@ -140,7 +141,7 @@ class ActionUnitDataset(BaseDataset):
         if threshold > 1 and not (table.labels > 1).any():
             raise AnnotationError(
                 f'{table.path}: intensity_threshold={threshold:g}, but no cell is above 1: the '
-                'table holds occurrences and everything would become negative. Remedy: '
+                'table holds occurrences, and every label would be negative. Remedy: '
                 'intensity_threshold=None.')
         return np.where(coded, values >= threshold, np.nan).astype(np.float32)
 
@@ -163,7 +164,7 @@ class ActionUnitDataset(BaseDataset):
         if unknown.size:
             raise AnnotationError(
                 f'{table.path}, line {table.line(unknown[0])}: no subject ({unknown.size} such '
-                'rows), so nobody can say on which side of the fold it belongs. Remedy: name the '
+                'rows), so its side of the fold is unknown. Remedy: name the '
                 "subject, or use such rows with split='all' only.")
         held_out = np.isin(subjects, self.protocol.held_out_subjects(self.fold, self.held_out))
         sides = dict(train=~test & ~held_out, held_out=held_out, test=test)
@@ -230,13 +231,13 @@ class ActionUnitDataset(BaseDataset):
         return data_list
 
     def full_init(self):
-        """Load the samples and let go of the table."""
+        """Load the samples and release the table."""
         super().full_init()
         self.table = None
 
 
 def _prevalence(labels: np.ndarray) -> np.ndarray:
-    """Share of positives among the coded labels, ``[N, A] -> [A]``; NaN where none is coded."""
+    """Share of positives among the coded labels, ``[N, A] -> [A]``; NaN if none is coded."""
     coded = (~np.isnan(labels)).sum(axis=0)
     positive = (labels == 1).sum(axis=0)
     return np.divide(positive, coded, out=np.full(len(coded), np.nan), where=coded > 0)

@@ -131,10 +131,10 @@ class AffectNet(ExpressionDataset):
         split: ``'train'``, or ``'val'``, also called ``'test'``: AffectNet's own test set was
             never released, so the literature tests on its validation set.
         num_classes: 8 or 7.
-        layout: ``'annotations'``, ``'folders'``, or ``'auto'`` for the one that is there, the
-            annotations if both are.
+        layout: ``'annotations'``, ``'folders'``, or ``'auto'`` for the one that exists; the
+            annotations if both do.
         missing: ``'error'``, or ``'skip'`` to leave out, count and list missing images.
-        skip_file: File that lists what was left out, one ``path<TAB>reason`` a line.
+        skip_file: File that lists what was left out, one ``path<TAB>reason`` per line.
         **kwargs: Arguments of :class:`mmpretrain.datasets.BaseDataset`.
 
     Raises:

@@ -15,12 +15,12 @@ def read_code(path: Path) -> int:
     """The label in an ``_exp.npy`` file, 0 to 10; it is often stored as a string.
 
     Raises:
-        ValueError: If the file holds anything else, or cannot be read; names it and the remedy.
+        ValueError: If the file holds anything else or cannot be read; the message names it.
     """
     try:
         data = path.read_bytes()
         if len(data) > _MAX_BYTES or data[:6] != b'\x93NUMPY':
-            raise ValueError(f'{len(data)} bytes that are no single number')
+            raise ValueError(f'{len(data)} bytes that are not a single number')
         value = np.load(io.BytesIO(data), allow_pickle=False)
         if value.size != 1:
             raise ValueError(f'{value.size} values')
@@ -29,8 +29,8 @@ def read_code(path: Path) -> int:
         if number not in range(11):
             raise ValueError(f'{text!r:.40}')
     except (ValueError, EOFError, OSError, TypeError, SyntaxError, MemoryError, OverflowError,
-            SystemError,  # NumPy, of a string with a code point beyond Unicode
+            SystemError,  # NumPy raises it for a string with a code point beyond Unicode
             tokenize.TokenError, zipfile.BadZipFile) as error:
-        raise ValueError(f'{path}: no expression label 0..10 but {error}. Remedy: restore the '
-                         'file, or delete it with its image.') from error
+        raise ValueError(f'{path}: expected an expression label 0..10, found {error}. Remedy: '
+                         'restore the file, or delete it with its image.') from error
     return int(number)

@@ -1,13 +1,13 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """The one annotation table of every AU data set: read, validate, write.
 
-One CSV (or Parquet) file with a header and one row a face::
+One CSV (or Parquet) file has a header and one row per face::
 
     image,subject,AU1,AU2,AU12,sequence,frame
     F001/T1/2440.jpg,F001,0,1,,T1,2440
 
-``image`` is a path relative to the data set's image folder, ``subject`` the person (empty =
-unknown), ``AU<number>`` holds an occurrence 0 or 1, an intensity 0-5, or nothing = not coded.
+``image`` is a path relative to the data set's image folder, and ``subject`` is the person (empty =
+unknown). ``AU<number>`` holds an occurrence 0 or 1, an intensity 0-5, or nothing (not coded).
 ``sequence`` and ``frame`` are optional; further columns are kept and ignored here.
 """
 
@@ -27,7 +27,7 @@ MAX_INTENSITY = 5.0
 
 
 class AnnotationError(ValueError):
-    """An annotation table breaks the format; the message names value, file, line and remedy."""
+    """An annotation table violates the format; the message names value, file, line and remedy."""
 
 
 class AnnotationTable(NamedTuple):
@@ -65,10 +65,10 @@ class AnnotationTable(NamedTuple):
 
         Args:
             aus: Numbers or names.
-            absent_ok: Without a column an action unit is not coded (NaN), if another has one.
+            absent_ok: Treat an action unit without a column as not coded, if another unit has one.
 
         Raises:
-            AnnotationError: If the table has no column of one of them.
+            AnnotationError: If the table has no column for one of them.
         """
         aus = [parse_au(au) for au in aus]
         absent = [au_name(au) for au in aus if au not in self.aus]
@@ -87,7 +87,7 @@ class AnnotationTable(NamedTuple):
 
 
 def _read_frame(path: Path) -> pd.DataFrame:
-    """All cells as strings, one row a line; the index holds the line numbers of the file."""
+    """All cells as strings, one row per line; the index holds the line numbers of the file."""
     if not path.is_file():
         raise FileNotFoundError(f'annotation table {str(path)!r} does not exist. Remedy: set '
                                 '`ann_file` (and `data_root`) to the table that a converter in '
@@ -107,13 +107,13 @@ def _read_frame(path: Path) -> pd.DataFrame:
     except (csv.Error, UnicodeDecodeError, OSError) as error:
         line = lines[-1] + 1 if lines else 1
         raise AnnotationError(f'{path}, line {line}: not a readable CSV table: {error}. Remedy: '
-                              'a header line `image,subject,AU1,...` and one row a face, in '
-                              'UTF-8.') from error
+                              'write a header line `image,subject,AU1,...` and one row per face, '
+                              'in UTF-8.') from error
     for row, line in zip(rows, lines):
         if len(row) != len(header):
-            raise AnnotationError(f'{path}, line {line}: {len(row)} fields, the header has '
-                                  f'{len(header)}. Remedy: as many commas in every line, no blank '
-                                  'lines; an empty field is a label that was not coded.')
+            raise AnnotationError(f'{path}, line {line}: {len(row)} fields, but the header has '
+                                  f'{len(header)}. Remedy: give every line as many commas, and '
+                                  'leave no blank lines; an empty field means not coded.')
     return pd.DataFrame(rows, columns=header, index=lines, dtype=str)
 
 
@@ -131,7 +131,7 @@ def _parse_labels(path: Path, cells: pd.DataFrame) -> np.ndarray:
                     if str(raw.iloc[row]).strip() in ('9', '9.0') else '')
             raise AnnotationError(
                 f'{path}, line {cells.index[row]}: {name} is {raw.iloc[row]!r} ({int(bad.sum())} '
-                f'such cells in the column).{hint} Remedy: 0, 1, an intensity 0-5, or an empty '
+                f'such cells in the column).{hint} Remedy: use 0, 1, an intensity 0-5, or an empty '
                 'cell for not coded.')
         labels[coded, column] = values
     return labels
@@ -148,22 +148,23 @@ def read_annotation(path: Union[str, Path]) -> AnnotationTable:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        AnnotationError: If a column is missing, unknown or double, the table is empty, a cell is no
-            label, or an image is empty or listed twice. Names the value, the file and the line.
+        AnnotationError: If a column is missing, unknown or double, the table is empty, a cell is
+            not a label, or an image is empty or listed twice. The message names the value, the
+            file and the line.
     """
     path = Path(path)
     frame = _read_frame(path)
     frame.columns = [str(name).strip() for name in frame.columns]
     twice = sorted({name for name in frame.columns if list(frame.columns).count(name) > 1})
     if twice:
-        raise AnnotationError(f'{path}, line 1: column {", ".join(twice)} stands twice. Remedy: '
+        raise AnnotationError(f'{path}, line 1: column {", ".join(twice)} occurs twice. Remedy: '
                               'name each column once.')
     missing = [name for name in ('image', 'subject') if name not in frame.columns]
     if missing:
         raise AnnotationError(
             f'{path}, line 1: no column {" and ".join(missing)}; found '
             f'{", ".join(frame.columns)}. Remedy: name the columns image,subject,AU1,AU2,... (a '
-            'column `subject` may hold empty cells where the person is unknown).')
+            'cell of `subject` may be empty if the person is unknown).')
     au_columns = [name for name in frame.columns if re.match(r'AU[\s_-]*\d', name, re.IGNORECASE)]
     try:
         aus = tuple(parse_au(name) for name in au_columns)
@@ -174,8 +175,8 @@ def read_annotation(path: Union[str, Path]) -> AnnotationTable:
                               'Remedy: name them AU1, AU2, ... .')
     double = sorted({au for au in aus if aus.count(au) > 1})
     if double:
-        raise AnnotationError(f'{path}, line 1: {", ".join(map(au_name, double))} stands twice in '
-                              'the header. Remedy: keep one column an action unit.')
+        raise AnnotationError(f'{path}, line 1: {", ".join(map(au_name, double))} occurs twice in '
+                              'the header. Remedy: keep one column per action unit.')
     if frame.empty:
         raise AnnotationError(f'{path}: the table has a header and no rows. Remedy: check the '
                               "converter's summary of what was skipped and why.")
@@ -185,23 +186,24 @@ def read_annotation(path: Union[str, Path]) -> AnnotationTable:
     empty = np.flatnonzero((rest['image'] == '').to_numpy())
     if empty.size:
         raise AnnotationError(f'{path}, line {rest.index[empty[0]]}: empty `image` ({empty.size} '
-                              'such lines). Remedy: every row names its image; delete blank lines.')
+                              'such lines). Remedy: name the image of every row, or remove the '
+                              'row.')
     again = np.flatnonzero(rest['image'].duplicated().to_numpy())
     if again.size:
         image = rest['image'].iloc[again[0]]
         first = rest.index[np.flatnonzero((rest['image'] == image).to_numpy())[0]]
-        raise AnnotationError(f'{path}, line {rest.index[again[0]]}: image {image!r} stands '
-                              f'already in line {first} ({again.size} such lines). Remedy: one '
-                              'row a face.')
+        raise AnnotationError(f'{path}, line {rest.index[again[0]]}: image {image!r} occurs '
+                              f'already in line {first} ({again.size} such lines). Remedy: keep '
+                              'one row per face.')
     return AnnotationTable(str(path), rest, aus, labels)
 
 
 def write_annotation(path: Union[str, Path], frame: pd.DataFrame, aus, labels: np.ndarray) -> None:
-    """Write an annotation table; :func:`read_annotation` gives the same back.
+    """Write an annotation table; :func:`read_annotation` reads the same values back.
 
     Args:
         path: ``.csv``, ``.csv.gz`` or ``.parquet``.
-        frame: Columns ``image`` and ``subject``, and what else is to be kept; N rows.
+        frame: N rows with the columns ``image`` and ``subject``, and any others to keep.
         aus (Sequence[int]): A action units.
         labels: ``[N, A]``; 0/1 or 0-5, NaN = not coded.
     """

@@ -1,8 +1,8 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Leave named images, folders or patterns out of a collection, and notice when one names nothing.
+"""Leaves named images, folders or patterns out of a collection, and notices if one names nothing.
 
-What is excluded from pretraining is what a fold tests on. A misspelt folder that excludes
-nothing would leak the test subjects without a sign, hence :meth:`Exclusion.check`.
+Pretraining excludes what a fold tests on. A misspelt folder that excludes nothing would silently
+leak the test subjects; :meth:`Exclusion.check` prevents this.
 """
 
 import fnmatch
@@ -23,12 +23,12 @@ class Exclusion:
     Args:
         entries: One entry or several. An entry is a path, a folder (everything below it), a
             wildcard in :mod:`fnmatch`'s syntax (``*`` also crosses ``/``), or an existing text
-            file with one of these a line; what follows a tab on a line is a remark.
+            file with one of these per line; text after a tab on a line is a remark.
     """
 
     def __init__(self, entries: Union[str, Sequence[str], None]) -> None:
         entries = [entries] if isinstance(entries, str) else list(entries or [])
-        self._origin: Dict[str, str] = {}  # rule -> where it was given
+        self._origin: Dict[str, str] = {}  # rule -> its file and line
         self._files: List[str] = []
         for entry in entries:
             entry = os.path.expanduser(entry)
@@ -40,7 +40,7 @@ class Exclusion:
                 self._origin.setdefault(self._normal(entry), '')
         self._wildcards = [(rule, re.compile(fnmatch.translate(rule))) for rule in self._origin
                            if re.search(r'[*?\[]', rule)]
-        self._exact = set(self._origin)  # wildcards too: file names may hold brackets
+        self._exact = set(self._origin)  # wildcards, too, because file names may hold brackets
         self._used: set = set()
 
     @staticmethod
@@ -55,11 +55,11 @@ class Exclusion:
                     yield self._normal(rule), f'{path}, line {number}'
 
     def matches(self, inner: str, full: str) -> bool:
-        """Whether an image is to be left out.
+        """Whether to leave an image out.
 
         Args:
-            inner: Its path below the source.
-            full: Its path as the source was given, relative or absolute.
+            inner: Path of the image below the source.
+            full: Path of the image, relative or absolute as the source was given.
         """
         if not self._origin:
             return False
@@ -75,17 +75,17 @@ class Exclusion:
         return bool(hits)
 
     def check(self) -> None:
-        """Complain about entries that matched no image.
+        """Refuse entries that matched no image.
 
         Raises:
             ValueError: If an entry given directly, or every line of a file, matched nothing.
-                Single lines of a file are a warning.
+                Single lines of a file give a warning.
         """
         unused = [rule for rule in self._origin if rule not in self._used]
         for rule in unused:
             if not self._origin[rule]:
-                raise ValueError(f'exclude={rule!r} matches no image (and is no list file), so '
-                                 'nothing would be left out for it; correct or remove it')
+                raise ValueError(f'exclude={rule!r} matches no image (and is not a list file), so '
+                                 'it would leave nothing out; correct or remove it')
         for file in self._files:
             rules = [r for r, where in self._origin.items() if where.startswith(f'{file}, line ')]
             idle = [rule for rule in rules if rule not in self._used]

@@ -61,14 +61,14 @@ def check_choice(name: str, value: object, choices: tuple) -> None:
 
 
 def file_names(folder: Path) -> set:
-    """The names in a folder, read once: much cheaper than asking for every image.
+    """The names in a folder, read once, which is much faster than a check of every image.
 
     Raises:
         FileNotFoundError: If there is no such folder.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f'the image folder {folder} does not exist; check data_root, and '
-                                'that the archive of the images was unpacked there')
+                                'whether the archive of the images was unpacked there')
     return {entry.name for entry in folder.iterdir() if not is_mac_leftover(entry.name)}
 
 
@@ -78,7 +78,7 @@ def is_mac_leftover(name: str) -> bool:
 
 
 class ExpressionDataset(BaseDataset):
-    """Base of the data sets: options, and the treatment of missing images."""
+    """The options and the treatment of missing images that the two data sets share."""
 
     def __init__(self, data_root: str, split: str, missing: str, skip_file: Optional[str],
                  **kwargs) -> None:
@@ -115,6 +115,6 @@ class ExpressionDataset(BaseDataset):
                 skipped.append((str(image.path), NO_IMAGE))
         report_skipped(f'{type(self).__name__} {self.split}', skipped, self.skip_file)
         if not samples:
-            raise ValueError(f'{type(self).__name__}: no image of split {self.split!r} is left in '
+            raise ValueError(f'{type(self).__name__}: no image of split {self.split!r} remains in '
                              f'{self.data_root} ({len(skipped)} left out)')
         return samples

@@ -2,8 +2,8 @@
 """Face9M, or any other collection of unlabelled faces, for MAE pretraining.
 
 Face9M is CelebA, FFHQ, VGGFace2, CASIA-WebFace, MegaFace, EDFace-Celeb-1M, UMDFaces and
-LAION-Face (FMAE paper, Section 3). This class reads what is on disk as it is; dropping images
-with an aspect ratio above 1.5 and resizing to 224 is curation, done before.
+LAION-Face (FMAE paper, Section 3). This class reads the images on disk as they are. Dropping images
+with an aspect ratio above 1.5 and resizing to 224 is curation that happens before.
 """
 
 import os
@@ -28,30 +28,30 @@ class Face9M(BaseDataset):
     Its pipeline must begin with ``LoadFace``, which reads files and members of shards alike.
     The order is deterministic: the sources as given, each sorted by path.
 
-    A missing or undecodable image met in training is logged once, listed in ``skip_file`` and
-    replaced by another random one; with ``test_mode=True`` it is an error.
+    If an image is missing or cannot be decoded during training, it is logged once, listed in
+    ``skip_file``, and replaced by another random image. With ``test_mode=True`` it is an error.
 
     Args:
         data_root: One source or a list of them. A source is a folder (searched recursively for
             images, or for ``.tar`` shards), a ``.tar`` file, or a pattern of shards such as
             ``'face9m/{0000..0899}.tar'`` or ``'face9m/*.tar'``.
-        ann_file: A list file, itself absolute or relative to ``data_root``: one image path a
-            line, absolute or relative to the single folder ``data_root``. The folder is then
-            not searched.
-        exclude: What to leave out, above all the test subjects of a fold: paths, folders
+        ann_file: A list file, absolute or relative to ``data_root``. It holds one image path per
+            line, absolute or relative to the single folder ``data_root``. The folder is then not
+            searched.
+        exclude: Images to leave out, above all the test subjects of a fold: paths, folders
             (everything below), wildcards (``*`` also crosses ``/``), or files with one of
-            these a line. They are matched against the path below the source
-            (``0007.tar/a.jpg`` in a shard) and the full path. One that matches nothing is an
-            error, for it would leave test subjects in.
-        index_dir: Folder for the indices of shards. Defaults to beside each shard.
-        skip_file: File to which unreadable images are appended, one ``path<TAB>reason`` a
-            line. It can be given back as ``exclude``.
+            these per line. They are matched against the path below the source
+            (``0007.tar/a.jpg`` in a shard) and the full path. An entry that matches nothing is
+            an error, because it would leave test subjects in.
+        index_dir: Folder for the indices of shards. Defaults to the folder of each shard.
+        skip_file: File to which unreadable images are appended, one ``path<TAB>reason`` per
+            line. It can be used as ``exclude``.
         **kwargs: Arguments of :class:`mmpretrain.datasets.BaseDataset`.
 
     Raises:
         FileNotFoundError: If a source does not exist.
         ValueError: If no image is found, sources overlap, a folder mixes images and shards, a
-            line of the list file is no image, or an exclusion matches nothing.
+            line of the list file is not an image, or an exclusion matches nothing.
     """
 
     METAINFO: dict = dict()
@@ -69,11 +69,11 @@ class Face9M(BaseDataset):
             raise ValueError(f'ann_file={ann_file!r} needs one data_root, got {self.roots}; write '
                              'absolute paths into it, or use ConcatDataset')
         if not ann_file and not self.roots:
-            raise ValueError('give data_root (folders or shards) or ann_file (a list of images)')
+            raise ValueError('set data_root (folders or shards) or ann_file (a list of images)')
         self.exclude = exclude
         self.index_dir = index_dir
         self.skip_file = skip_file
-        self._bases: List[str] = []  # what an entry's first field refers to
+        self._bases: List[str] = []  # folders and shards, to which an entry's first field refers
         self._unreadable: Set[str] = set()
         super().__init__(
             ann_file=ann_file,
@@ -84,8 +84,8 @@ class Face9M(BaseDataset):
         """Find the images.
 
         Returns:
-            list: Dicts kept tiny for millions of images: ``b`` index of the folder or shard,
-            ``n`` path below it and, in a shard, ``o`` and ``s`` offset and size in bytes.
+            list: Dicts, which are small because there may be millions: ``b`` index of the folder or
+            shard, ``n`` path below it and, in a shard, ``o`` and ``s`` offset and size in bytes.
         """
         self._bases = []
         exclusion = Exclusion(self.exclude)
@@ -120,8 +120,8 @@ class Face9M(BaseDataset):
             for number, line in enumerate(file, 1):
                 path = line.strip()
                 if path and not path.lower().endswith(IMAGE_SUFFIXES):
-                    raise ValueError(f'{self.ann_file}, line {number}: {path!r} is no image path '
-                                     f'({", ".join(IMAGE_SUFFIXES)}); write one path a line')
+                    raise ValueError(f'{self.ann_file}, line {number}: {path!r} is not an image '
+                                     f'path ({", ".join(IMAGE_SUFFIXES)}); write one path per line')
                 if path:
                     yield dict(b=base, n=path)
 
@@ -131,7 +131,7 @@ class Face9M(BaseDataset):
         for outer, inner in zip(real, real[1:]):
             if outer == inner or outer in inner.parents:
                 raise ValueError(f'the sources {outer} and {inner} overlap, so images would count '
-                                 'twice; give only the outer one')
+                                 'twice; name only the outer one')
         shards: List[str] = []
         for root in self.roots:
             if os.path.isdir(root):
@@ -141,7 +141,7 @@ class Face9M(BaseDataset):
                 found = [os.path.join(root, name) for name in found]
             elif os.path.isfile(root) and not root.lower().endswith('.tar'):
                 raise ValueError(f'the source {root} is neither a folder nor a .tar file; a list '
-                                 'of images goes to ann_file')
+                                 'of images belongs in ann_file')
             elif root.lower().endswith('.tar'):
                 found = expand_shards(root)
             else:
@@ -149,7 +149,7 @@ class Face9M(BaseDataset):
                                         '(patterns of shards must end with .tar)')
             for shard in found:
                 if shard in shards:
-                    raise ValueError(f'the shard {shard} is named by two sources; drop one')
+                    raise ValueError(f'the shard {shard} is named by two sources; remove one')
                 shards.append(shard)
                 base = self._add_base(shard)
                 for name, offset, size in index_tar(shard, IMAGE_SUFFIXES, self.index_dir):
@@ -176,7 +176,7 @@ class Face9M(BaseDataset):
             subfolders.sort()
         if images and shards:
             raise ValueError(f'{root} holds images ({min(images)}) and shards ({min(shards)}), '
-                             'and the one may be the other unpacked; name the shards as '
+                             'and the images may be the unpacked shards; name the shards as '
                              f'{os.path.join(root, "*.tar")!r}, or the folder of the images')
         if others:
             MMLogger.get_current_instance().info(
@@ -193,7 +193,7 @@ class Face9M(BaseDataset):
         return info
 
     def prepare_data(self, idx: int) -> Optional[dict]:
-        """Run the pipeline; None, so that another image is fetched, if this one is unreadable."""
+        """Run the pipeline; None if the image is unreadable, so that another one is fetched."""
         try:
             return super().prepare_data(idx)
         except UnreadableImageError as error:
@@ -203,7 +203,7 @@ class Face9M(BaseDataset):
             return None
 
     def _record(self, error: UnreadableImageError) -> None:
-        """Log an unreadable image once a process and list it once in ``skip_file``."""
+        """Log an unreadable image once per process and list it once in ``skip_file``."""
         if error.path in self._unreadable:
             return
         self._unreadable.add(error.path)

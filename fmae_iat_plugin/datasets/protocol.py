@@ -1,5 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Subject-exclusive folds: which subjects a fold tests. Folds are data (``protocols/*.json``).
+"""Subject-exclusive folds: the subjects that a fold tests. Folds are data (``protocols/*.json``).
 
 Splitting images instead of subjects puts neighbouring frames of one person on both sides, so no
 function here ever sees an image.
@@ -38,7 +38,7 @@ class Protocol(NamedTuple):
         return tuple(sorted(s for fold in self.folds.values() for s in fold))
 
     def test_subjects(self, fold: int) -> Tuple[str, ...]:
-        """Subjects that fold ``fold`` tests.
+        """The subjects that fold ``fold`` tests.
 
         Raises:
             ValueError: If there is no such fold.
@@ -50,7 +50,7 @@ class Protocol(NamedTuple):
         return self.folds[fold]
 
     def held_out_subjects(self, fold: int, number: int) -> Tuple[str, ...]:
-        """``number`` of the training subjects of a fold, to tune thresholds on: a fixed draw.
+        """A fixed draw of ``number`` training subjects of a fold, to tune thresholds on.
 
         Raises:
             ValueError: If fewer than two would be left to train on, or there is no such fold.
@@ -58,7 +58,7 @@ class Protocol(NamedTuple):
         training = sorted(set(self.subjects) - set(self.test_subjects(fold)))
         if not 0 <= number <= len(training) - 2:
             raise ValueError(f'{number} subjects cannot be held out of the {len(training)} training'
-                             f' subjects of fold {fold} of {self.name}. Remedy: 0 to '
+                             f' subjects of fold {fold} of {self.name}. Remedy: set 0 to '
                              f'{max(len(training) - 2, 0)}.')
         drawn = np.random.default_rng(0).permutation(len(training))[:number]
         return tuple(training[k] for k in sorted(drawn))
@@ -68,13 +68,13 @@ def make_protocol(name: str, folds: Dict, aus=None, intensity_threshold=None) ->
     """Build a protocol and check that its folds share no subject.
 
     Raises:
-        ValueError: If a subject stands in two folds or twice in one, or a fold is empty.
+        ValueError: If a subject is in two folds or twice in one, or a fold is empty.
     """
     checked, seen = {}, {}
     for key, subjects in folds.items():
         if not str(key).strip().isdigit() or int(key) in checked:
-            raise ValueError(f'{name}: fold {key!r} is no new number. Remedy: number the folds 1, '
-                             '2, ..., each once.')
+            raise ValueError(f'{name}: fold {key!r} is not a new number. Remedy: number the folds '
+                             '1, 2, ..., each once.')
         if isinstance(subjects, str) or not subjects:
             raise ValueError(f'{name}: fold {key} has no subjects but {subjects!r}. Remedy: list '
                              'its test subjects.')
@@ -82,9 +82,9 @@ def make_protocol(name: str, folds: Dict, aus=None, intensity_threshold=None) ->
         for subject in subjects:
             if subject in seen:
                 raise ValueError(
-                    f'{name}: subject {subject!r} stands in fold {seen[subject]} and in fold '
-                    f'{key}. Remedy: every subject is tested in exactly one fold; the model would '
-                    'be tested on people it was trained on.')
+                    f'{name}: subject {subject!r} is in fold {seen[subject]} and in fold '
+                    f'{key}. Remedy: list every subject in exactly one fold; otherwise the model '
+                    'is tested on people it was trained on.')
             seen[subject] = key
         checked[int(key)] = tuple(sorted(subjects))
     aus = None if aus is None else tuple(parse_au(au) for au in aus)
@@ -101,7 +101,7 @@ def load_protocol(source: Union[str, Path, dict]) -> Protocol:
 
     Raises:
         FileNotFoundError: If it is neither a known protocol nor a file.
-        ValueError: If the file is no JSON, has no ``folds``, or the folds share a subject.
+        ValueError: If the file is not JSON, has no ``folds``, or the folds share a subject.
     """
     if isinstance(source, dict):
         data, name = source, source.get('name', 'protocol')
@@ -116,7 +116,7 @@ def load_protocol(source: Union[str, Path, dict]) -> Protocol:
         try:
             data = json.loads(path.read_text(encoding='utf-8'))
         except json.JSONDecodeError as error:
-            raise ValueError(f'{path}, line {error.lineno}: no JSON: {error.msg}') from error
+            raise ValueError(f'{path}, line {error.lineno}: not JSON: {error.msg}') from error
         name = data.get('name', path.stem) if isinstance(data, dict) else path.stem
     if not isinstance(data, dict) or not isinstance(data.get('folds'), dict) or not data['folds']:
         raise ValueError(f'protocol {name}: no `folds`. Remedy: {{"folds": {{"1": ["S001", ...], '
@@ -127,8 +127,8 @@ def load_protocol(source: Union[str, Path, dict]) -> Protocol:
 def split_subjects(subjects: Sequence[str], num_folds: int, name: str = 'table') -> Protocol:
     """Deal the subjects of a table into folds of about equal numbers of frames.
 
-    Deterministic: subjects by falling number of frames (ties by name), each to the fold with the
-    fewest frames so far (ties to the lowest fold).
+    The result is deterministic. The subjects are sorted by falling number of frames (ties by name),
+    and each goes to the fold with the fewest frames so far (ties to the lowest fold).
 
     Args:
         subjects: ``[N]`` subject of each frame, '' = unknown (left out).

@@ -122,7 +122,7 @@ class RAFDB(ExpressionDataset):
         split: ``'train'`` or ``'test'``.
         aligned: Read ``Image/aligned`` (100x100 faces), else ``Image/original``.
         missing: ``'error'``, or ``'skip'`` to leave out, count and list missing images.
-        skip_file: File that lists what was left out, one ``path<TAB>reason`` a line.
+        skip_file: File that lists what was left out, one ``path<TAB>reason`` per line.
         **kwargs: Arguments of :class:`mmpretrain.datasets.BaseDataset`. ``ann_file`` replaces
             the label file.
 

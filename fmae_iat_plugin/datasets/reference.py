@@ -1,7 +1,7 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Published sizes and label prevalence, a check for every conversion.
+"""Published sizes and label prevalence, with which every conversion is compared.
 
-Prevalence as counted in the label lists that public projects share (146,423 frames of BP4D,
+The prevalence was counted in the label lists that public projects share (146,423 frames of BP4D,
 130,311 of DISFA); a full release differs slightly.
 """
 
@@ -9,7 +9,7 @@ from typing import NamedTuple, Optional, Tuple
 
 
 class Published(NamedTuple):
-    """Subjects and labelled frames of the full release; percent positive for the protocol's AUs."""
+    """Subjects, labelled frames of the full release, and percent positive of the protocol's AUs."""
 
     subjects: int
     frames: int
@@ -23,5 +23,5 @@ PUBLISHED = {
     'disfa': Published(27, 130814, (5.0, 4.0, 15.0, 7.9, 4.2, 12.9, 27.8, 8.9)),
 }
 
-#: images of each split
+#: number of images of each split
 EXPRESSION_IMAGES = {'rafdb': {'train': 12271, 'test': 3068}}

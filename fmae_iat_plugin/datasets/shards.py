@@ -1,5 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Tar shards of images: expand their names and index them once.
+"""Tar shards of images: expands their names and indexes them once.
 
 A shard is an uncompressed tar file (the WebDataset layout qualifies). Its index says where
 each image begins and how long it is, so that images are read at random without unpacking.
@@ -24,7 +24,7 @@ Member = Tuple[str, int, int]
 
 
 def expand_braces(pattern: str) -> List[str]:
-    """Expand ``{000..012}`` and ``{a,b}``, as the shell does, without nesting.
+    """Expand ``{000..012}`` and ``{a,b}`` as the shell does, without nesting.
 
     Zero padding is kept: ``{08..10}`` gives 08, 09, 10.
     """
@@ -46,10 +46,10 @@ def expand_braces(pattern: str) -> List[str]:
 
 
 def expand_shards(pattern: str) -> List[str]:
-    """The tar files a brace or wildcard pattern names, sorted.
+    """The sorted tar files that a brace or wildcard pattern names.
 
     Raises:
-        FileNotFoundError: If a file that braces name, or any file of a wildcard, is missing.
+        FileNotFoundError: If a file that braces name is missing, or a wildcard matches no file.
     """
     paths: List[str] = []
     for name in expand_braces(pattern):
@@ -57,18 +57,18 @@ def expand_shards(pattern: str) -> List[str]:
             [name] if os.path.isfile(name) else []
         if not found:
             raise FileNotFoundError(f'no shard {name!r} (from {pattern!r}); check the range or '
-                                    'the pattern, and that the shard was copied')
+                                    'the pattern, and whether the shard was copied')
         paths.extend(found)
     return sorted(set(paths))
 
 
 def index_tar(path: str, suffixes: Sequence[str], index_dir: Optional[str] = None) -> List[Member]:
-    """Where the images of a tar file are.
+    """Find where the images of a tar file are.
 
-    The index is kept in ``{path}.index.json`` beside the tar file, or in ``index_dir``, and
-    used again while the tar file has the same size and time of modification. It is written
-    atomically, so several ranks may do so at once; where the folder is not writable, the tar
-    file is read again at every start, and the log says so.
+    The index is kept in ``{path}.index.json`` beside the tar file, or in ``index_dir``. It is used
+    again while the tar file has the same size and time of modification. It is written atomically,
+    so several ranks may write it at once. If the folder is not writable, the tar file is read
+    again at every start, and the log says so.
 
     Args:
         path: An uncompressed tar file.
@@ -79,7 +79,7 @@ def index_tar(path: str, suffixes: Sequence[str], index_dir: Optional[str] = Non
         list: ``(name, offset, size)`` of each image in bytes, sorted by name.
 
     Raises:
-        ValueError: If the file is compressed, cut short, or no tar file.
+        ValueError: If the file is compressed, truncated, or not a tar file.
     """
     path = os.path.abspath(path)
     stat = os.stat(path)
@@ -106,11 +106,11 @@ def _read_members(path: str, tar_size: int) -> List[Member]:
                 tar.members = []  # tarfile keeps every header it has seen
     except (tarfile.TarError, EOFError) as error:
         raise ValueError(f'{path} cannot be indexed ({error}); a shard must be a complete, '
-                         'uncompressed tar file: unpack .tar.gz with gunzip, copy a cut one '
+                         'uncompressed tar file: unpack .tar.gz with gunzip, copy a truncated one '
                          'again') from error
     for name, offset, size in members:
         if offset + size > tar_size:
-            raise ValueError(f'{path} is cut short inside {name}; copy it again')
+            raise ValueError(f'{path} is truncated inside {name}; copy it again')
     return members
 
 

@@ -1,5 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""What a conversion gave, beside what is published: ``summary.json`` and ``summary.md``."""
+"""Counts of a conversion beside the published ones: ``summary.json`` and ``summary.md``."""
 
 import json
 from collections import Counter
@@ -27,7 +27,7 @@ def _prevalence(labels: np.ndarray, threshold: float) -> tuple:
 
 
 def _comparison(published, subjects: int, frames: int) -> str:
-    """'' if the set is large enough to compare with the published one, else why not."""
+    """'' if the set is large enough to compare with the published one, else the reason."""
     if published is None:
         return 'no published numbers for this data set'
     if published.prevalence is None:
@@ -54,12 +54,12 @@ def summarize_action_units(dataset: str, release: str, table: pd.DataFrame, aus,
         dataset, release: Names.
         table: N rows with ``subject`` ('' = unknown) and maybe ``sequence``.
         aus: A numbers.
-        labels: ``[N, A]``, NaN = not coded. If any is above 1 they are intensities, and positive
+        labels: ``[N, A]``, NaN = not coded. If any is above 1, they are intensities, and positive
             means at least 2.
-        skipped: What was left out.
+        skipped: Items that were left out.
         reference: ``'bp4d'``, ``'bp4dplus'``, ``'disfa'`` or None.
         notes: Free lines.
-        information: Reasons in ``skipped`` by which nothing of the table was lost.
+        information: Reasons in ``skipped`` that lose nothing of the table.
 
     Returns:
         dict: Ready for JSON; prevalence in percent of the coded frames.
@@ -83,7 +83,7 @@ def summarize_action_units(dataset: str, release: str, table: pd.DataFrame, aus,
             unit['difference'] = round(float(rate) - rates[au], 2)
             if not reason and abs(float(rate) - rates[au]) > TOLERANCE:
                 warnings.append(f'{au_name(au)} is positive in {rate:.1f} % of the frames, '
-                                f'published {rates[au]} %: check the columns and codes.')
+                                f'but {rates[au]} % are published: check the columns and codes.')
         units.append(unit)
     folds = {}
     if protocol is not None:
@@ -92,7 +92,7 @@ def summarize_action_units(dataset: str, release: str, table: pd.DataFrame, aus,
         if foreign:
             warnings.append(f'subjects outside the protocol: {", ".join(foreign)}.')
         if absent:
-            warnings.append(f'{len(absent)} subjects of the protocol are not there: '
+            warnings.append(f'{len(absent)} subjects of the protocol are absent: '
                             f'{", ".join(absent[:10])}{", ..." if len(absent) > 10 else ""}.')
         for fold, members in protocol.folds.items():
             chosen = table['subject'].isin(members)
@@ -103,7 +103,7 @@ def summarize_action_units(dataset: str, release: str, table: pd.DataFrame, aus,
         warnings.append(f'{unknown} rows have no subject.')
     lost = sum(skip.number for skip in skipped if skip.reason not in information)
     if lost:
-        warnings.append(f'{lost} entries of skipped.csv are labels or images that were lost.')
+        warnings.append(f'{lost} entries of skipped.csv are lost labels or images.')
     return dict(
         dataset=dataset, release=release, subjects=len(names), frames=len(table),
         sequences=int(table[['subject', 'sequence']].drop_duplicates().shape[0])
@@ -143,7 +143,8 @@ def _markdown(summary: dict) -> str:
         lines += _rows(['fold', 'subjects', 'frames'],
                        [[k, f['subjects'], f['frames']] for k, f in summary['folds'].items()])
     lines += ['', '## Skipped or reported', '',
-              'Each with file and line in `skipped.csv`.' if summary['skipped'] else 'Nothing.', '']
+              '`skipped.csv` names each with its file and line.' if summary['skipped'] else
+              'Nothing.', '']
     if summary['skipped']:
         lines += _rows(['reason', 'number'], summary['skipped'].items())
     if summary.get('notes'):

@@ -23,9 +23,9 @@ transform bit for bit once the Pillow backend is asked for. At image size ``S``:
 - pretraining, as the paper writes: the crop with ``crop_ratio_range=(0.2, 1.0)`` and the flip;
 - pretraining, as the released code does: ``Resize`` and the flip.
 
-All random numbers come from the global generators of ``random`` and NumPy. mmengine seeds a
-worker whenever the worker starts, with the same number every time: without
-``persistent_workers=True`` every epoch therefore draws the same augmentation parameters again.
+All random numbers come from the global generators of ``random`` and NumPy. mmengine seeds a worker
+with the same number whenever it starts. Without ``persistent_workers=True``, every epoch therefore
+draws the same augmentation parameters again.
 
 Sources: the FMAE paper (Ning et al., 2024) and MAE's fine-tuning transform (He et al., 2022).
 """
@@ -49,7 +49,7 @@ from timm.data.transforms import str_to_pil_interp
 
 # ImageNet mean of the R, G, B channels on the 0-255 scale.
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
-# What Pillow's decoders raise on broken files, apart from OSError.
+# Errors that Pillow's decoders raise on broken files, besides OSError.
 _DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error,
                   Image.DecompressionBombError)
 
@@ -72,9 +72,9 @@ class UnreadableImageError(OSError):
 def decode_image(data: bytes) -> np.ndarray:
     """Decode the bytes of an image file with Pillow.
 
-    Any format Pillow reads becomes three channels: grey and palette images are expanded, CMYK
-    and images with alpha are converted as torchvision's loader does (``convert('RGB')``), the
-    EXIF orientation is applied, the first frame of an animation is taken. 16-bit grey is
+    Any format that Pillow reads becomes three channels. Grey and palette images are expanded. CMYK
+    and images with alpha are converted as torchvision's loader does (``convert('RGB')``). The
+    EXIF orientation is applied, and the first frame of an animation is taken. 16-bit grey is
     scaled to 8 bits (a bare ``convert`` would clip it to white).
 
     Args:
@@ -84,7 +84,7 @@ def decode_image(data: bytes) -> np.ndarray:
         np.ndarray: uint8 BGR image of shape (H, W, 3), the channel order of MMPretrain.
 
     Raises:
-        UnidentifiedImageError: If Pillow knows no such format; other errors as Pillow's.
+        UnidentifiedImageError: If Pillow does not know the format. Pillow raises other errors.
     """
     try:
         opened = Image.open(io.BytesIO(data))
@@ -100,7 +100,7 @@ def decode_image(data: bytes) -> np.ndarray:
 
 @TRANSFORMS.register_module()
 class LoadFace(BaseTransform):
-    """Load an image from a file, from inside a tar shard, or keep the one in memory.
+    """Load an image from a file or a tar shard, or keep the one in memory.
 
     Required keys: ``img`` (an image in memory, kept as it is), or ``img_path`` and, for a
     member of a tar file, ``tar_path``, ``offset`` and ``size`` in bytes.
@@ -128,8 +128,8 @@ class LoadFace(BaseTransform):
             file.seek(results['offset'], os.SEEK_SET)
             data = file.read(results['size'])
         if len(data) != results['size']:
-            raise EOFError(f'{tar_path} ends inside this member: the shard was cut or replaced '
-                           'after it was indexed')
+            raise EOFError(f'{tar_path} ends inside this member: the shard was truncated or '
+                           'replaced after it was indexed')
         return data
 
     def transform(self, results: dict) -> dict:
@@ -148,11 +148,10 @@ class LoadFace(BaseTransform):
 
 
 def _posterize(posterize: Callable, image: Image.Image, bits: int, **kwargs) -> Image.Image:
-    """timm's posterise, black when no bit is left.
+    """timm's posterise, which is black if no bit is left.
 
-    Magnitude 10, about 2 % of the draws of N(9, 0.5), asks to keep 0 bits. Pillow used to answer
-    with a black image, which is the recipe; newer Pillow raises an error, which would end the
-    training.
+    Magnitude 10, about 2 % of the draws of N(9, 0.5), keeps 0 bits. Older Pillow returned a black
+    image, which is the recipe; newer Pillow raises an error, which would end the training.
     """
     if bits < 1:
         return Image.new(image.mode, image.size)
@@ -178,7 +177,7 @@ class TimmRandAugment(BaseTransform):
         interpolation: Resampling of the geometric operations.
 
     Raises:
-        ValueError: If ``config_str`` is no RandAugment policy, or an image is not uint8 with
+        ValueError: If ``config_str`` is not a RandAugment policy, or an image is not uint8 with
             three channels.
     """
 
@@ -188,8 +187,8 @@ class TimmRandAugment(BaseTransform):
                  mean: Sequence[float] = IMAGENET_MEAN,
                  interpolation: str = 'bicubic') -> None:
         if config_str.split('-')[0] != 'rand':
-            raise ValueError(f"config_str={config_str!r} is no RandAugment policy; it must begin "
-                             "with 'rand', for example 'rand-m9-mstd0.5-inc1'")
+            raise ValueError(f"config_str={config_str!r} is not a RandAugment policy; it must "
+                             "begin with 'rand', for example 'rand-m9-mstd0.5-inc1'")
         self.config_str = config_str
         self.img_size = img_size
         self.mean = tuple(mean)

@@ -1,8 +1,8 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Check an annotation table and its images before a training finds out.
+"""Checks an annotation table and its images before a training does.
 
 A *problem* makes a number wrong or a training stop; a *note* is worth knowing. The same picture
-under two subjects or in two folds is a problem: the model is tested on what it has learnt.
+under two subjects or in two folds is a problem, because the model is tested on what it has learnt.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from .protocol import Protocol, load_protocol
 from .reference import PUBLISHED
 from .summary import TOLERANCE, summarize_action_units
 
-_CHUNK = 200  # images a process takes at once
+_CHUNK = 200  # images per unit of work
 
 #: what is checked, in the order of the report
 CHECKS = dict(
@@ -31,7 +31,7 @@ CHECKS = dict(
     labels='labels fit the protocol (occurrences or intensities)',
     missing='image files exist',
     unreadable='images decode to their last byte',
-    subject='subjects are named, and stand in the protocol',
+    subject='subjects are named, and are in the protocol',
     folds='no subject on two sides',
     duplicate='no picture of two subjects, folds or label sets',
     prevalence=f'prevalence within {TOLERANCE:g} points of the published one')
@@ -41,9 +41,9 @@ class Finding(NamedTuple):
     """One problem or note.
 
     Attributes:
-        check (str): Key of ``CHECKS``, or for notes another word.
+        check (str): Key of ``CHECKS``; notes have other words.
         item (str): Image, subject or AU.
-        line (int): Line of the table, 0 = the whole.
+        line (int): Line of the table, 0 = the whole table.
         detail (str): What was found.
     """
 
@@ -54,7 +54,7 @@ class Finding(NamedTuple):
 
 
 class Look(NamedTuple):
-    """An image file: ``state`` '' or what is wrong; hashes of its bytes and of its pixels."""
+    """An image file: ``state`` is '' or the fault, with hashes of its bytes and of its pixels."""
 
     state: str
     data: str = ''
@@ -82,7 +82,7 @@ def _look_at_all(names: Sequence[str], folder: Path) -> List[Look]:
 
 
 def image_folder(table: Path, columns) -> Path:
-    """Where the images of a table are: ``faces`` for cropped ones, else ``images``, else beside."""
+    """Folder of a table's images: ``faces`` for crops, else ``images``, else the table's own."""
     for name in (['faces'] if 'face' in columns else []) + ['images']:
         if (table.parent / name).is_dir():
             return table.parent / name
@@ -90,9 +90,9 @@ def image_folder(table: Path, columns) -> Path:
 
 
 def check_labels(table: AnnotationTable, protocol: Protocol) -> List[Finding]:
-    """Labels against the protocol: intensities where it has a threshold, else 0 and 1.
+    """Compare the labels with the protocol: intensities if it has a threshold, else 0 and 1.
 
-    Folds alone, without ``aus`` and threshold, say nothing about labels.
+    A protocol of folds alone, without ``aus`` and threshold, says nothing about labels.
     """
     threshold, labels = protocol.intensity_threshold, table.labels
     if threshold is not None and threshold > 1 and not (labels > 1).any():
@@ -107,7 +107,7 @@ def check_labels(table: AnnotationTable, protocol: Protocol) -> List[Finding]:
 
 
 def check_subjects(table: AnnotationTable, protocol: Optional[Protocol]) -> List[Finding]:
-    """Unnamed subjects, subjects outside the protocol, subjects on two sides of a column."""
+    """Find subjects that are unnamed, outside the protocol, or on two sides of a column."""
     found, first = [], {}
     for row, subject in enumerate(table.subjects):
         first.setdefault(subject, row)
@@ -115,8 +115,9 @@ def check_subjects(table: AnnotationTable, protocol: Optional[Protocol]) -> List
         known = set(protocol.subjects)
         for subject, row in first.items():
             if subject == '':
-                found.append(Finding('subject', '', table.line(row), 'no subject: '
-                                     f'{int((table.subjects == "").sum())} rows, first this one'))
+                found.append(Finding('subject', '', table.line(row), 'no subject in '
+                                     f'{int((table.subjects == "").sum())} rows, of which this is '
+                                     'the first'))
             elif subject not in known:
                 found.append(Finding('subject', subject, table.line(row),
                                      f'in no fold of {protocol.name}'))
@@ -131,7 +132,7 @@ def check_subjects(table: AnnotationTable, protocol: Optional[Protocol]) -> List
 
 def check_duplicates(table: AnnotationTable, looks: Dict[int, Look],
                      protocol: Optional[Protocol]) -> List[Finding]:
-    """Rows that show the same picture; a problem if subject, fold or labels differ, else a note."""
+    """Find rows with the same picture: a problem if subject, fold or labels differ, else a note."""
     fold_of = {subject: fold for fold, subjects in (protocol.folds if protocol else {}).items()
                for subject in subjects}
     groups, found = defaultdict(list), []
@@ -174,7 +175,7 @@ def verify_table(path: Union[str, Path], images: Optional[str] = None,
 
     Raises:
         FileNotFoundError: If there is no such table or protocol.
-        ValueError: If the protocol is none, also when its folds share a subject.
+        ValueError: If the protocol is invalid; for example, if its folds share a subject.
     """
     path = Path(path) / 'annotation.csv' if Path(path).is_dir() else Path(path)
     folds = None if protocol is None else load_protocol(protocol)
@@ -191,7 +192,7 @@ def verify_table(path: Union[str, Path], images: Optional[str] = None,
     rows = np.flatnonzero(~faceless)
     chunks = [[table.images[row] for row in rows[i:i + _CHUNK]]
               for i in range(0, len(rows), _CHUNK)]
-    seen = run_parallel(partial(_look_at_all, folder=folder), chunks, workers, 'Looking at images')
+    seen = run_parallel(partial(_look_at_all, folder=folder), chunks, workers, 'Checking images')
     looks = dict(zip(rows.tolist(), (look for chunk in seen for look in chunk)))
 
     found = [] if folds is None else check_labels(table, folds)
@@ -200,7 +201,7 @@ def verify_table(path: Union[str, Path], images: Optional[str] = None,
             kind, _, detail = look.state.partition(': ')
             found.append(Finding(kind, table.images[row], table.line(row), detail))
     found += check_subjects(table, folds) + check_duplicates(table, looks, folds)
-    found += [Finding('no face', table.images[row], table.line(row), 'left out of a training')
+    found += [Finding('no face', table.images[row], table.line(row), 'left out of training')
               for row in np.flatnonzero(faceless)]
     found += [Finding('not coded', table.images[row], table.line(row), 'no AU is coded')
               for row in np.flatnonzero(np.isnan(table.labels).all(axis=1))]
@@ -208,8 +209,8 @@ def verify_table(path: Union[str, Path], images: Optional[str] = None,
                                      table.labels, [], reference, [])
     units = summary['action_units']
     if summary['compared']:
-        found += [Finding('prevalence', unit['au'], 0, f'{unit["prevalence"]} % positive, published'
-                          f' {unit["published"]} %') for unit in units
+        found += [Finding('prevalence', unit['au'], 0, f'{unit["prevalence"]} % positive, but '
+                          f'{unit["published"]} % are published') for unit in units
                   if abs(unit.get('difference', 0)) > TOLERANCE]
     parts = {str(fold): dict(subjects=len(set(members) & set(table.subjects)),
                              rows=int(np.isin(table.subjects, members).sum()))

@@ -1,5 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""The report of :func:`~fmae_iat_plugin.datasets.verify.verify_table` for people."""
+"""The report of :func:`~fmae_iat_plugin.datasets.verify.verify_table` as text."""
 
 from collections import Counter
 
@@ -16,8 +16,8 @@ def print_report(report: dict, console: Console) -> None:
     """Draw the checks, the prevalence, the folds, and the first problems.
 
     Args:
-        report: Of ``verify_table``.
-        console: Where to.
+        report: Result of ``verify_table``.
+        console: Console to draw on.
     """
     console.print(f'[bold]{escape(report["table"])}[/bold]')
     checks = Table('check', 'problems')

@@ -1,8 +1,8 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Stops a run whose config, data and checkpoint do not fit each other, before it costs GPU hours.
 
-MMEngine loads checkpoints with a mere warning about what does not fit, so that a head of other AUs
-would stay random and be scored; and it cannot know that two numbers of a config belong together.
+MMEngine only warns about weights of a checkpoint that do not fit, so a head for other AUs would
+stay random and be scored. It also cannot know that two numbers of a config belong together.
 """
 
 from typing import Dict, List
@@ -21,8 +21,8 @@ class CheckSetupHook(Hook):
     ``num_subjects`` would dilute the mean of the identity loss, and so lambda), and
     ``accumulative_counts`` of sampler and optimizer wrapper against each other.
 
-    When a checkpoint is tested or resumed: every weight of the model is in it with that
-    shape, and nothing is left over. ``adversary.*`` may differ when testing: prediction does not
+    When a checkpoint is tested or resumed: it must hold every weight of the model with the same
+    shape, and no other weight. ``adversary.*`` may differ in a test, because prediction does not
     use it. To start from a checkpoint that fits in part, drop this hook from ``custom_hooks``, or
     load the encoder with ``model.pretrained``.
     """
@@ -52,8 +52,8 @@ class CheckSetupHook(Hook):
         if sampled is not None and sampled != updated:
             raise ValueError(
                 f'accumulative_counts is {sampled} in train_dataloader.batch_sampler and {updated} '
-                'in optim_wrapper, so an update would not see the total batch. Remedy: the same '
-                'number in both.')
+                'in optim_wrapper, so an update would not see the total batch. Remedy: set the '
+                'same number in both.')
 
     def after_load_checkpoint(self, runner, checkpoint: Dict) -> None:
         """Compare the checkpoint with the model; MMEngine calls this before it copies weights.

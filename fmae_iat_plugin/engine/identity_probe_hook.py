@@ -16,12 +16,12 @@ class IdentityProbeHook(Hook):
 
     Writes ``identity/paper`` and ``identity/logistic`` (accuracy in percent, see
     :func:`~fmae_iat_plugin.evaluation.identity_probe`) to the log and the visualizer. The random
-    numbers of the training are not touched: the weights are the same as without this hook.
+    numbers of the training are not used: the weights are the same as without this hook.
 
     Args:
-        interval: Every so many epochs, and after the last.
-        train, test: Frames of each person.
-        seed: Of their draw.
+        interval: Number of epochs between two probes; the last epoch is always probed.
+        train, test: Numbers of frames of each person that train and test the probe.
+        seed: Seed of the draw of these frames.
     """
 
     priority = 'LOW'  # after the validation's own log

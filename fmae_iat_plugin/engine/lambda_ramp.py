@@ -1,5 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Lambda of the gradient reversal rises during the training instead of being constant.
+"""A lambda of the gradient reversal that rises during the training instead of being constant.
 
 The paper keeps lambda constant. Source of the curve: Ganin and Lempitsky, "Unsupervised Domain
 Adaptation by Backpropagation" (2015), section 4: 2 / (1 + exp(-10 p)) - 1, p = share of the ramp.
@@ -22,27 +22,29 @@ def ramp(p: float, shape: str = 'sigmoid') -> float:
 
 @HOOKS.register_module()
 class LambdaRampHook(Hook):
-    """Ramps lambda from 0 to the value of the config. It is a function of the iteration alone, so a
-    resumed run goes on as if it had not stopped.
+    """Ramps lambda from 0 to the value of the config.
+
+    Lambda is a function of the iteration alone, so a resumed run continues as if it had not
+    stopped.
 
     Args:
-        share (float): Of the training's iterations that the ramp takes, within (0, 1].
+        share (float): Share of the training's iterations that the ramp takes, within (0, 1].
         shape (str): ``'sigmoid'`` (Ganin and Lempitsky, eq. of section 4) or ``'linear'``.
 
     Raises:
-        ValueError: For another shape or share (here), or if the model has no adversary (before
-            training).
+        ValueError: If the shape or the share is another (here), or if the model has no adversary
+            (before training).
     """
 
     def __init__(self, share: float = 1.0, shape: str = 'sigmoid'):
         if shape not in SHAPES:
             raise ValueError(f'shape {shape!r} is none of {", ".join(SHAPES)}.')
         if not 0 < share <= 1:
-            raise ValueError(f'share is {share}, it must be within (0, 1].')
+            raise ValueError(f'share is {share}, but it must be within (0, 1].')
         self.share, self.shape = share, shape
 
     def before_train(self, runner) -> None:
-        """Note the full lambda."""
+        """Remember the full lambda."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         if getattr(model, 'adversary', None) is None:
             raise ValueError('LambdaRampHook: the model has no adversary. Remedy: remove the hook '
@@ -58,5 +60,5 @@ class LambdaRampHook(Hook):
         runner.message_hub.update_scalar('train/lambda', scale)
 
     def after_train(self, runner) -> None:
-        """The layer is as the config says again."""
+        """Set the layer back to the lambda of the config."""
         self.layer.set_scale(self.full)

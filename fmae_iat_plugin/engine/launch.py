@@ -1,8 +1,8 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Run MMPretrain's own ``tools/train.py`` and ``tools/test.py``, on GPUs and on CPUs.
 
-The tools are MMPretrain's, options and all; here only what they cannot do is added: a process
-group for machines without a GPU.
+The tools and their options are MMPretrain's. This file adds only what they cannot do: a process
+group on machines without a GPU.
 """
 
 import argparse
@@ -35,8 +35,8 @@ def mmpretrain_tool(name: str) -> Path:
 def init_cpu_process_group(launcher: str) -> bool:
     """Create a gloo process group where torchrun started several processes and there is no GPU.
 
-    MMEngine's own ``init_dist`` selects a CUDA device whatever the backend, and leaves a group
-    that exists alone.
+    MMEngine's own ``init_dist`` selects a CUDA device whatever the backend is, but keeps a group
+    that exists already.
 
     Args:
         launcher: The tool's ``--launcher``.

@@ -1,8 +1,8 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Mixed precision where there is an accelerator, fp32 where there is none.
 
-MMEngine's ``AmpOptimWrapper`` stops on a machine without an accelerator, so that a config written
-for GPUs could not be tried on a laptop.
+MMEngine's ``AmpOptimWrapper`` stops on a machine without an accelerator, so a config written for
+GPUs could not be tried on a laptop.
 """
 
 from mmengine.device import get_device

@@ -13,17 +13,17 @@ from mmpretrain.registry import HOOKS
 class NonFiniteLossHook(Hook):
     """Raises at the first iteration whose loss is not finite, on every process alike.
 
-    In one process the check costs no device synchronisation: MMEngine's ``RuntimeInfoHook`` has by
-    then copied each loss to the host, and that number is read. Several processes exchange one flag
-    per iteration, so that all stop together instead of waiting for the one that did. The check
-    cannot be made rarer: ``CheckpointHook`` removes the old file before it writes, so
-    weights must be known to be good before it runs. A step that a ``GradScaler`` skips because of
-    infinite *gradients* has a finite loss and is no error.
+    In one process the check costs no device synchronisation: MMEngine's ``RuntimeInfoHook`` has
+    already copied each loss to the host, and the check reads that number. Several processes
+    exchange one flag per iteration, so that all stop together instead of waiting for the one that
+    stopped. The check must run in every iteration: ``CheckpointHook`` removes the old file before
+    it writes, so weights must be known to be good before it runs. A step that a ``GradScaler``
+    skips because of infinite *gradients* has a finite loss and is not an error.
 
     Enable it with ``custom_hooks = [dict(type='NonFiniteLossHook')]``.
 
     Args:
-        max_paths (int): Image paths of the batch named in the error, at most. Default 16.
+        max_paths (int): Largest number of image paths that the error names. Default 16.
     """
 
     priority = 'ABOVE_NORMAL'  # after RuntimeInfoHook (VERY_HIGH), before EMA and CheckpointHook
@@ -96,7 +96,7 @@ class NonFiniteLossHook(Hook):
 
     @staticmethod
     def _image_paths(data_batch) -> list[str]:
-        """Returns the ``img_path`` of the batch's data samples, as far as they have one."""
+        """Returns the ``img_path`` of those data samples of the batch that have one."""
         samples = data_batch.get('data_samples') if isinstance(data_batch, dict) else None
         paths = (getattr(sample, 'img_path', None) for sample in samples or ())
         return [path for path in paths if path is not None]

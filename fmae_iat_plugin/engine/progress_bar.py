@@ -1,5 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""One bar for a whole training run, with the time that is left; for people at a terminal."""
+"""One progress bar for a whole training run, with the time that is left, for terminals."""
 
 from typing import Optional
 
@@ -11,11 +11,11 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 @HOOKS.register_module()
 class ProgressBarHook(Hook):
-    """Show iterations done of all, and a metric of the latest validation.
+    """Shows the share of iterations that are done, and a metric of the latest validation.
 
     Args:
-        title (str): Stands before the bar.
-        metric (str): Key of the validation metric shown behind it.
+        title (str): Text before the bar.
+        metric (str): Key of the validation metric after the bar.
         console (Console, optional): Where to draw. Defaults to the terminal.
     """
 

@@ -1,9 +1,9 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Thresholds tuned on training subjects that are held out, kept in the checkpoint.
 
-The published F1 tunes its threshold on the test fold. Here some training subjects are left out of
-the training, and thresholds that are best on them are used on the test fold (``f1_tuned``) and by
-the inferencer.
+The published F1 tunes its threshold on the test fold. This hook leaves some training subjects out
+of the training and finds the thresholds that are best on them. The test fold (``f1_tuned``) and the
+inferencer use these thresholds.
 """
 
 from typing import Dict
@@ -27,20 +27,20 @@ KINDS = ('per_au', 'shared')
 
 @HOOKS.register_module()
 class ThresholdHook(Hook):
-    """Tunes thresholds after the epochs, and hands them on with the checkpoint.
+    """Tunes thresholds after the epochs and writes them into the checkpoint.
 
-    Needs ``held_out=K`` in ``train_dataloader.dataset``: these K subjects are what it tunes on, and
-    they are not trained on. The checkpoint's ``meta`` gets ``thresholds`` (one an AU, in the order
-    of ``dataset_meta['classes']``) and ``threshold_subjects``. Where such a checkpoint is loaded
-    to be tested, an ``ActionUnitMetric`` without thresholds takes them: ``f1_tuned``.
+    The hook needs ``held_out=K`` in ``train_dataloader.dataset``: it tunes on these K subjects, and
+    the model is not trained on them. The checkpoint's ``meta`` gets ``thresholds`` (one per AU, in
+    the order of ``dataset_meta['classes']``) and ``threshold_subjects``. When such a checkpoint is
+    tested, an ``ActionUnitMetric`` without thresholds uses them for ``f1_tuned``.
 
     Args:
         kind: ``'per_au'``: the best threshold of each AU; ``'shared'``: one for all, with the
-            best mean F1. Both out of 0.01, 0.02, ..., 0.99.
-        interval: Every so many epochs, and after the last.
+            best mean F1. The candidates are 0.01, 0.02, ..., 0.99.
+        interval: Number of epochs between two tunings; the last epoch is always tuned.
 
     Raises:
-        ValueError: For an unknown kind (here), or if nobody is held out (before training).
+        ValueError: If the kind is unknown (here), or if nobody is held out (before training).
     """
 
     priority = 'ABOVE_NORMAL'  # before the checkpoint is written
@@ -57,7 +57,7 @@ class ThresholdHook(Hook):
         train, test = runner.cfg.train_dataloader.dataset, runner.cfg.test_dataloader
         if not train.get('held_out'):
             raise ValueError('ThresholdHook needs subjects to tune on. Remedy: '
-                             'train_dataloader.dataset.held_out=K, some of the training subjects.')
+                             'set train_dataloader.dataset.held_out=K, a number of subjects.')
         dataset = {**train, 'split': 'held_out', 'pipeline': test.dataset.pipeline}
         self.loader = runner.build_dataloader({**test, 'dataset': dataset})
         data = self.loader.dataset
@@ -81,7 +81,7 @@ class ThresholdHook(Hook):
         self.thresholds, f1 = found[0]
         names = self.loader.dataset.metainfo['classes']
         runner.logger.info(
-            'Thresholds of %d frames of the held-out subjects %s: %s; mean F1 there %.1f %%.',
+            'Thresholds tuned on %d frames of the held-out subjects %s: %s; mean F1 there %.1f %%.',
             len(self.loader.dataset), ', '.join(self.subjects),
             ', '.join(f'{name} {value:.2f}' for name, value in zip(names, self.thresholds)),
             100 * f1)
@@ -99,13 +99,13 @@ class ThresholdHook(Hook):
         return values.tolist(), float(np.nanmean(reached)) if (~np.isnan(reached)).any() else 0.
 
     def before_save_checkpoint(self, runner, checkpoint: Dict) -> None:
-        """Note the thresholds."""
+        """Write the thresholds into the checkpoint."""
         if self.thresholds:
             checkpoint['meta'].update(thresholds=self.thresholds,
                                       threshold_subjects=self.subjects)
 
     def after_load_checkpoint(self, runner, checkpoint: Dict) -> None:
-        """Use a checkpoint's thresholds in the test, and keep them when it is resumed."""
+        """Use the checkpoint's thresholds in a test, and keep them when a run is resumed."""
         meta = checkpoint.get('meta', {})
         self.thresholds = meta.get('thresholds', self.thresholds)
         loop = runner._test_loop

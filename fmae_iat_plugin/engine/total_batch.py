@@ -1,5 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""One total batch size, whatever the number of processes.
+"""One total batch size for any number of processes.
 
 MMEngine's ``batch_size`` is per process, so a config written for 1 GPU trains with four times the
 batch on 4. The recipes here state the *total* batch (FMAE-IAT: 64), on which the learning rate
@@ -20,18 +20,18 @@ from torch.utils.data import BatchSampler, Sampler
 class TotalBatchSampler(BatchSampler):
     """Batches of ``batch_size / (processes * accumulative_counts)`` samples for this process.
 
-    In a config; MMEngine passes ``sampler`` and ``batch_size`` on::
+    This is how a config uses it; MMEngine passes ``sampler`` and ``batch_size`` on::
 
         train_dataloader = dict(
             batch_size=64,  # in total
             sampler=dict(type='DefaultSampler', shuffle=True),
             batch_sampler=dict(type='TotalBatchSampler', drop_last=True))
 
-    With ``DefaultSampler`` and ``drop_last=True`` the batches of all processes (and, with
+    With ``DefaultSampler`` and ``drop_last=True``, the batches of all processes (and, with
     accumulation, of the iterations up to one update) together hold exactly the samples that one
-    process would draw for that update, and all processes take the same number of steps, for any
-    size of the data set and for either ``round_up``: the incomplete last total batch, with
-    whatever ``round_up`` would repeat in it, is never reached.
+    process would draw for that update. All processes take the same number of steps, for any size
+    of the data set and for either ``round_up``, because the incomplete last total batch, in which
+    ``round_up`` would repeat samples, is never reached.
 
     Args:
         sampler: Yields this process' indices. ``DefaultSampler`` deals the epoch's order out to
@@ -70,7 +70,7 @@ class TotalBatchSampler(BatchSampler):
             self._check_last_batch()
         if len(self) == 0:
             raise ValueError(
-                f'{self._num_samples()} samples make no batch of {batch_size} with '
+                f'{self._num_samples()} samples do not fill a batch of {batch_size} with '
                 f'drop_last={drop_last}: lower batch_size, or add data')
 
     def _num_samples(self) -> int:
@@ -89,7 +89,7 @@ class TotalBatchSampler(BatchSampler):
             raise ValueError(
                 f'{self._num_samples()} samples on {self.world_size} processes with round_up=False'
                 ' and drop_last=False: some processes would take one step less and the others '
-                'wait for ever. Set drop_last=True, or round_up=True in the sampler')
+                'would wait forever. Set drop_last=True, or round_up=True in the sampler')
 
     def __len__(self) -> int:
         """Returns the iterations per epoch, the same on every process."""

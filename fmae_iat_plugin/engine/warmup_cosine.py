@@ -9,8 +9,8 @@ the floor is scaled like everything else, as in the published MAE implementation
     lr(e) = s * (m + (lr - m) * (1 + cos(pi * (e - W) / (E - W))) / 2)  e >= W
 
 MMEngine's schedulers cannot be combined into this curve: ``LinearLR`` does not start at 0, and
-``CosineAnnealingLR(eta_min=...)`` has one absolute floor for all groups, so that under layer-wise
-decay the lowest layers, whose peak lies below the floor, would *rise* to it.
+``CosineAnnealingLR(eta_min=...)`` has one absolute floor for all groups. Under layer-wise decay the
+lowest layers, whose peak lies below that floor, would *rise* to it.
 """
 
 import math
@@ -29,8 +29,8 @@ class WarmupCosineLR(_ParamScheduler):
 
         param_scheduler = dict(type='WarmupCosineLR', warmup_epochs=2, convert_to_iter_based=True)
 
-    Under gradient accumulation the rate is held over each window at the value of its first
-    iteration, as MAE does: a run that accumulates follows the curve of one that does not.
+    Under gradient accumulation, the rate keeps the value of the window's first iteration, as in
+    MAE: a run that accumulates follows the curve of one that does not.
 
     Args:
         optimizer: The optimizer (wrapper). A group's ``lr`` is its peak with ``lr_scale`` already

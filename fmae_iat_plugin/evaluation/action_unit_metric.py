@@ -1,7 +1,7 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """ActionUnitMetric: MMPretrain's evaluation of action units, honest numbers beside the paper's.
 
-The definitions (what F1 is, when it is undefined, the paper's threshold) stand in :mod:`.scores`.
+The definitions (what F1 is, when it is undefined, the paper's threshold) are in :mod:`.scores`.
 This file carries predictions from the model to them, over any number of ranks.
 """
 import os
@@ -99,9 +99,9 @@ class ActionUnitMetric(BaseMetric):
         """Keep ``pred_score`` and ``gt_score`` (C,) of each sample, one result per sample.
 
         Raises:
-            ValueError: Names the sample whose scores are absent, of a wrong length, or no
-                probabilities (NaN included), or whose labels are not 0, 1 or NaN; or
-                ``thresholds`` do not fit the AUs.
+            ValueError: If the scores of a sample are absent, of a wrong length, or not
+                probabilities (NaN included), or if its labels are not 0, 1 or NaN; the message
+                names the sample. Also if ``thresholds`` do not fit the AUs.
         """
         num_aus = len(self.classes)
         if not self.results and self.thresholds is not None:  # before a long evaluation
@@ -119,8 +119,8 @@ class ActionUnitMetric(BaseMetric):
         scores, labels = (_batch(data_samples, key) for key in ('pred_score', 'gt_score'))
         for sample, score, label in zip(data_samples, scores, labels):
             if not ((score >= 0) & (score <= 1)).all():
-                raise ValueError(f'{_name(sample)}: predicted scores {score.tolist()} are no '
-                                 'probabilities in [0, 1]; has the training diverged, or does the '
+                raise ValueError(f'{_name(sample)}: predicted scores {score.tolist()} are not '
+                                 'probabilities in [0, 1]. Has the training diverged, or does the '
                                  'head return logits?')
             if not ((label == 0) | (label == 1) | np.isnan(label)).all():
                 raise ValueError(f'{_name(sample)}: labels {label.tolist()} must be 0, 1 or NaN '
@@ -190,17 +190,17 @@ class ActionUnitMetric(BaseMetric):
 
 
 def _batch(samples: Sequence[Any], key: str) -> np.ndarray:
-    """``[B, C]`` float32: one transfer from the device per batch, not one per sample."""
+    """``[B, C]`` float32, with one transfer from the device per batch instead of per sample."""
     return torch.stack([sample.get(key) for sample in samples]).detach().float().cpu().numpy()
 
 
 def _name(sample: Any) -> str:
-    """How an error names a sample."""
+    """The name of a sample in an error."""
     return f'sample {sample.get("sample_idx")} ({sample.get("img_path") or "no img_path"})'
 
 
 def _table(metrics: dict, classes: Sequence[str], num_frames: int) -> str:
-    """The metrics as text, a row per AU and one for the mean."""
+    """The metrics as text, with one row per AU and one for the mean."""
     columns = {'F1@0.5': 'f1', 'F1 tuned': 'f1_tuned', 'paper F1': 'paper', 'AUC': 'auc',
                'accuracy': 'accuracy'}
     if 'f1_tuned/mean' not in metrics:

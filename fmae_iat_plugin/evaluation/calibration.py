@@ -1,5 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Do probabilities mean what they say? Reliability of the scores, and its error in one number.
+"""Calibration: whether the scores mean what they say, as bins and as one number.
 
 Source: Guo et al., "On Calibration of Modern Neural Networks" (2017): equal bins of the score;
 expected calibration error (eq. 3) = the mean over all labels of |observed - predicted| of the bin.
@@ -11,12 +11,12 @@ import numpy as np
 
 
 class Calibration(NamedTuple):
-    """Bins of rising score, B.
+    """B bins of rising score.
 
     Attributes:
-        predicted (np.ndarray): ``[B]`` mean score of the bin; NaN where it is empty.
-        observed (np.ndarray): ``[B]`` share of its labels that are positive; NaN likewise.
-        number (np.ndarray): ``[B]`` labels in it.
+        predicted (np.ndarray): ``[B]`` mean score of the bin; NaN if it is empty.
+        observed (np.ndarray): ``[B]`` share of positives among its labels; NaN if it is empty.
+        number (np.ndarray): ``[B]`` number of labels in the bin.
     """
 
     predicted: np.ndarray
@@ -25,7 +25,7 @@ class Calibration(NamedTuple):
 
     @property
     def error(self) -> float:
-        """Expected calibration error within 0..1; NaN without a label."""
+        """Expected calibration error in 0..1; NaN if there is no label."""
         filled = self.number > 0
         if not filled.any():
             return float('nan')
@@ -39,7 +39,7 @@ def calibration(scores: np.ndarray, labels: np.ndarray, bins: int = 10) -> Calib
     Args:
         scores: ``[N, C]`` within 0..1.
         labels: ``[N, C]`` 0, 1 or NaN (not coded).
-        bins: Of equal width.
+        bins: Number of bins of equal width.
     """
     coded = ~np.isnan(labels)
     scores, labels = np.asarray(scores, float)[coded], np.asarray(labels, float)[coded]

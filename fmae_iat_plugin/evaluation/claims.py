@@ -1,9 +1,9 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """What the numbers say about the paper's claims.
 
-A claim is ``reproduced`` where the whole 95 % interval of the effect lies on the claimed side of
-nothing, ``not reproduced`` where it lies on the other side, and ``not enough data`` where it holds
-both or there is no such run.
+A claim is ``reproduced`` if the whole 95 % interval of the effect lies on the claimed side of 0,
+``not reproduced`` if it lies on the other side, and ``not enough data`` if it contains 0 or if
+there is no such run.
 """
 
 from typing import Optional, Sequence
@@ -12,7 +12,7 @@ import numpy as np
 
 REPRODUCED, REFUTED, OPEN = 'reproduced', 'not reproduced', 'not enough data'
 
-# what is claimed, of the names {base} and {ours}; the effect is positive where it is so
+# the claims about {base} and {ours}; the effect is positive if the claim is true
 CLAIMS = dict(
     learns='{base} learns who people are, although nobody asked it to',
     forgets='Identity adversarial training removes identity from the feature',
@@ -24,12 +24,12 @@ CLAIMS = dict(
 
 
 def signed(value: float, digits: int = 1) -> str:
-    """A difference with its sign; what rounds to zero has a plus."""
+    """A difference with its sign; a difference that rounds to zero has a plus."""
     return f'{round(value, digits) + 0.0:+.{digits}f}'
 
 
 def verdict(low: float, high: float) -> str:
-    """What the interval of an effect that the paper says is positive tells."""
+    """The verdict that follows from the interval of an effect that the paper claims is positive."""
     if low > 0:
         return REPRODUCED
     return REFUTED if high < 0 else OPEN
@@ -37,7 +37,7 @@ def verdict(low: float, high: float) -> str:
 
 def claim(text: str, effect: Optional[float], interval: Optional[Sequence[float]],
           sentence: str) -> dict:
-    """A claim and its verdict; without an effect there was no run to judge it by.
+    """A claim and its verdict; the effect is None if there was no run to judge it by.
 
     Returns:
         dict: ``claim``, ``verdict``, ``effect``, ``interval``, ``sentence``.
@@ -48,7 +48,7 @@ def claim(text: str, effect: Optional[float], interval: Optional[Sequence[float]
 
 
 def seed_interval(values: Sequence[float], confidence: float = 0.95) -> tuple:
-    """Student's t interval of a mean over seeds; both ends NaN for one seed."""
+    """Student's t interval of a mean over seeds; both ends are NaN for one seed."""
     from scipy import stats
     values = np.asarray(values, dtype=np.float64)
     if len(values) < 2:

@@ -1,11 +1,11 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Runs beside each other and beside the published numbers.
 
-Two tables that are never mixed: the paper's mode (best epoch and threshold chosen on the test fold,
-folds averaged), in which published numbers stand; and honest numbers (threshold 0.5, last epoch,
-frames of all folds pooled), which nobody published. Differences between two experiments are tested
-on the honest ones, paired over subjects: an AU is marked where the 95 % interval of the difference
-excludes 0. The marks are not corrected for the number of AUs.
+There are two tables that are never mixed. One holds the paper's mode (best epoch and threshold
+chosen on the test fold, folds averaged) together with the published numbers. The other holds honest
+numbers (threshold 0.5, last epoch, frames of all folds pooled), which nobody published. Differences
+between two experiments are tested on the honest numbers, paired over subjects: an AU is marked if
+the 95 % interval of the difference excludes 0. The marks are not corrected for the number of AUs.
 """
 
 import json
@@ -27,7 +27,7 @@ class Row(NamedTuple):
     Attributes:
         name (str): Experiment.
         values (tuple[float]): The mean, then each AU; NaN = unknown.
-        spread (tuple[float] | None): Standard deviations over seeds, likewise.
+        spread (tuple[float] | None): Standard deviations over seeds, in the same order.
     """
 
     name: str
@@ -36,12 +36,12 @@ class Row(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """F1 in percent, or of A minus B in percent points: of the mean, then of each AU.
+    """F1 in percent, or F1 of A minus B in percentage points: the mean, then each AU.
 
     Attributes:
         values (np.ndarray): ``[1 + C]``.
-        intervals (np.ndarray): ``[1 + C, 2]``; NaN where it is undefined.
-        subjects (int): That were tested in both.
+        intervals (np.ndarray): ``[1 + C, 2]``; NaN if undefined.
+        subjects (int): Number of subjects that were tested in both.
     """
 
     values: np.ndarray
@@ -50,7 +50,7 @@ class Difference(NamedTuple):
 
     @property
     def significant(self) -> np.ndarray:
-        """``[1 + C]``: does the interval exclude 0?"""
+        """``[1 + C]``: whether the interval excludes 0."""
         low, high = self.intervals.T
         return (low > 0) | (high < 0)
 
@@ -62,7 +62,7 @@ def published_rows(data_set: str) -> Tuple[List[Row], Tuple[int, ...], str]:
         data_set: ``'BP4D'``, ``'BP4D+'`` or ``'DISFA'``.
 
     Raises:
-        ValueError: For another name.
+        ValueError: If the name is another.
     """
     tables: Dict[str, tuple] = {}
     for path in sorted(PUBLISHED.glob('*.json')):
@@ -108,17 +108,17 @@ def compare(ours: np.ndarray, base: np.ndarray, confidence: float = 0.95,
             which F1 is averaged.
 
     Raises:
-        ValueError: If they are not of the same subjects and AUs, or of fewer than two subjects.
+        ValueError: If the subjects or AUs differ, or there are fewer than two subjects.
     """
     if (ours.shape[-2:], ours.shape[0]) != (base.shape[-2:], base.shape[0]):
-        raise ValueError(f'counts of the same subjects and AUs are compared, got {ours.shape} and '
+        raise ValueError(f'both counts must be of the same subjects and AUs, got {ours.shape} and '
                          f'{base.shape}')
     return _columns(lambda draws: _drawn(ours, draws) - _drawn(base, draws), ours.shape[-2:],
                     confidence, seed)
 
 
 def scores(counts: np.ndarray, confidence: float = 0.95, seed: int = 0) -> Difference:
-    """F1 itself with its intervals; arguments as in :func:`compare`."""
+    """F1 with its intervals; the arguments are those of :func:`compare`."""
     return _columns(lambda draws: _drawn(counts, draws), counts.shape[-2:], confidence, seed)
 
 
@@ -136,7 +136,7 @@ def _drawn(counts: np.ndarray, draws: np.ndarray) -> np.ndarray:
 
 def _columns(statistic, shape: Tuple[int, int], confidence: float, seed: int) -> Difference:
     """Values and intervals of all columns, from the same draws."""
-    drawn: List[np.ndarray] = []  # the seed is the same, and so are the draws of every column
+    drawn: List[np.ndarray] = []  # the seed is the same for every column, and so are the draws
 
     def column(draws: np.ndarray, k: int) -> np.ndarray:
         if not drawn:
@@ -155,7 +155,7 @@ def experiment_counts(seeds: Sequence[Sequence[Predictions]]
     """Counts of each subject over the folds, ``[4, K, S, C]``, and the S subjects' names.
 
     Args:
-        seeds: Of each of K seeds the predictions of its folds.
+        seeds: For each of K seeds, the predictions of its folds.
 
     Raises:
         ValueError: If the seeds were not tested on the same subjects.
@@ -172,7 +172,7 @@ def experiment_counts(seeds: Sequence[Sequence[Predictions]]
     names = tuple(sorted(tables[0]))
     for table in tables:
         if tuple(sorted(table)) != names:
-            raise ValueError(f'seeds were tested on {len(names)} and {len(table)} subjects, not '
-                             'the same. Remedy: finish all folds of all seeds.')
+            raise ValueError(f'the seeds were tested on different subjects, {len(names)} and '
+                             f'{len(table)}. Remedy: finish all folds of all seeds.')
     return np.stack([np.stack([table[name] for name in names], axis=1) for table in tables],
                     axis=1), names

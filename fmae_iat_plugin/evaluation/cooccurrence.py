@@ -9,10 +9,10 @@ def cooccurrence(present: np.ndarray, coded: np.ndarray) -> np.ndarray:
 
     Args:
         present: ``[N, C]`` bool.
-        coded: ``[N, C]`` bool; a frame counts for (i, j) where both are coded.
+        coded: ``[N, C]`` bool; a frame counts for (i, j) if both are coded.
 
     Returns:
-        ``[C, C]``, row i, column j: P(j present | i present) within 0..1; NaN where AU i never is.
+        ``[C, C]``, row i, column j: P(j present | i present) in 0..1; NaN if AU i never is.
     """
     both = np.asarray(present & coded, dtype=np.float64)
     known = np.asarray(coded, dtype=np.float64)
@@ -21,6 +21,6 @@ def cooccurrence(present: np.ndarray, coded: np.ndarray) -> np.ndarray:
 
 
 def distance(a: np.ndarray, b: np.ndarray) -> float:
-    """Mean absolute difference of two such tables off the diagonal, where both are defined."""
+    """Mean absolute difference of two such tables over the defined off-diagonal cells."""
     off = ~np.eye(len(a), dtype=bool) & ~np.isnan(a) & ~np.isnan(b)
     return float(np.abs(a - b)[off].mean()) if off.any() else float('nan')

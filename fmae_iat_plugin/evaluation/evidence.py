@@ -1,5 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""What a report reads off the predictions of a run and off its log."""
+"""Numbers that follow from the stored predictions of a run and from its log."""
 
 from typing import Dict, List, Optional, Sequence
 
@@ -14,7 +14,7 @@ def paper_table(history: Sequence[dict], classes: Sequence[str]) -> Optional[dic
     """F1 in percent as the paper selects it: best epoch and threshold on the test frames.
 
     Args:
-        history: Lines of validation, each with ``step`` and the metric's keys.
+        history: Validation results, each with ``step`` and the metric's keys.
     """
     rows = [row for row in history if 'paper/f1' in row]
     if not rows:
@@ -25,7 +25,7 @@ def paper_table(history: Sequence[dict], classes: Sequence[str]) -> Optional[dic
 
 
 def sample_frames(predictions: Predictions, number: int, seed: int = 0) -> np.ndarray:
-    """Rows of random frames, one subject after the other: nothing is picked by its result."""
+    """Rows of random frames, in turn over the subjects; no frame is chosen by its result."""
     rng = np.random.default_rng(seed)
     subjects = np.unique(predictions.subjects)
     rows = [rng.permutation(np.flatnonzero(predictions.subjects == k)) for k in subjects]

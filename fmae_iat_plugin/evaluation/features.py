@@ -11,7 +11,7 @@ from rich.progress import Progress
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-_SLOW = 5.0  # seconds after which a progress bar is worth its lines
+_SLOW = 5.0  # seconds after which a progress bar is shown
 
 
 class Features(NamedTuple):
@@ -20,7 +20,7 @@ class Features(NamedTuple):
     Attributes:
         features (np.ndarray): ``[N, D]`` float32, what both heads see.
         subjects (np.ndarray): ``[N]`` int64, -1 = unknown.
-        paths (np.ndarray): ``[N]`` image paths, '' where a sample has none.
+        paths (np.ndarray): ``[N]`` image paths, '' if a sample has none.
     """
 
     features: np.ndarray
@@ -29,8 +29,9 @@ class Features(NamedTuple):
 
 
 def draw_frames(subjects: np.ndarray, frames: int, seed: int = 0) -> np.ndarray:
-    """At most ``frames`` frames of each subject, at random. A subject's draw depends on the seed
-    and the subject alone.
+    """Draw at most ``frames`` frames of each subject at random.
+
+    The draw of a subject depends on the seed and the subject alone.
 
     Args:
         subjects: ``[N]`` subject of each frame, -1 = unknown (never drawn).
@@ -54,10 +55,10 @@ def extract_features(model: nn.Module, data: Dataset | DataLoader, batch_size: i
         model: A classifier of MMPretrain; ``extract_feat(inputs)[-1]`` is ``[N, D]``. Its
             training mode is restored afterwards.
         data: A data set with its *test* pipeline, or a loader of it that does not shuffle.
-        batch_size, num_workers: For a data set.
+        batch_size, num_workers: Used if ``data`` is a data set.
 
     Raises:
-        ValueError: If the features are no vectors, or there is nothing to read.
+        ValueError: If the features are not vectors, or the data set is empty.
     """
     loader = data if isinstance(data, DataLoader) else DataLoader(
         data, batch_size, num_workers=num_workers, collate_fn=default_collate)
@@ -86,5 +87,5 @@ def extract_features(model: nn.Module, data: Dataset | DataLoader, batch_size: i
         progress.stop()
         model.train(training)
     if not rows:
-        raise ValueError('no frame to extract features from: the data set is empty.')
+        raise ValueError('there is no frame to extract features from: the data set is empty.')
     return Features(np.concatenate(rows), np.array(subjects, np.int64), np.array(paths))

@@ -1,14 +1,14 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Identity probe: how well can a linear layer tell from the frozen feature who it is?
+"""Identity probe: how well a linear layer recognises the subject from the frozen feature.
 
-Of each subject 70 frames train the probe and 30 test it (paper: 83 % of 41 subjects recognised
-from FMAE's feature, 27.9 % from FMAE-IAT's). Two probes see the same frames:
+70 frames of each subject train the probe and 30 test it (paper: accuracy 83 % over 41 subjects
+with FMAE's feature, 27.9 % with FMAE-IAT's). Two probes see the same frames:
 
 - ``paper``: one linear layer without bias, binary cross entropy on the one-hot subject, AdamW,
   base learning rate 2e-4 (times batch / 256), batch 64, 20 epochs, 2 of warm-up, cosine. The
   paper augments the training frames; here the features are computed once, without augmentation.
 - ``logistic``: multinomial logistic regression on standardised features, run to convergence. It
-  does not depend on a learning rate, so it is the better measure where the feature is narrow.
+  does not depend on a learning rate, so it measures better if the feature is narrow.
 
 Source: "Representation Learning and Identity Adversarial Training for Facial Behavior
 Understanding", identity linear probing. Neighbouring frames of a video are near-duplicates, so
@@ -31,12 +31,12 @@ from .intervals import bootstrap_mean
 
 
 class Split(NamedTuple):
-    """Which frames train and test the probe.
+    """The frames that train and test the probe.
 
     Attributes:
         train, test (np.ndarray): Frame numbers, ``[S * train]`` and ``[S * test]``.
         subjects (tuple[int]): The S subjects that take part, ascending.
-        left_out (dict[int, int]): Subject -> frames, for those with too few.
+        left_out (dict[int, int]): Subject -> number of frames, for subjects with too few.
     """
 
     train: np.ndarray
@@ -46,23 +46,23 @@ class Split(NamedTuple):
 
 
 class ProbeResult(NamedTuple):
-    """What the probes found; accuracies within 0..1.
+    """Results of the probes; accuracies are in 0..1.
 
     Attributes:
         subjects (tuple[int]): The S subjects that take part.
         chance (float): 1 / S.
         logistic (np.ndarray): ``[S]`` test accuracy of each subject, logistic regression.
-        bits (np.ndarray): ``[S]`` of each subject log2(S) plus the mean log2 probability that the
-            logistic regression gives the true subject; the mean is a lower bound of the mutual
-            information of feature and identity in bits, at most log2(S), below 0 where the
-            regression is overconfident.
+        bits (np.ndarray): ``[S]`` for each subject, log2(S) plus the mean log2 probability that
+            the logistic regression gives the true subject. The mean is a lower bound of the
+            mutual information of feature and identity in bits. It is at most log2(S), and below 0
+            if the regression is overconfident.
         paper (np.ndarray): ``[S]`` test accuracy of each subject by the paper's recipe, after its
             last epoch.
         paper_epochs (list[float]): Test accuracy after each epoch; the paper reports the highest,
             which is selected on the test frames.
         split (Split): The frames, and the subjects with too few of them.
-        train, test (int): Frames of each subject.
-        confidence (float), seed (int): Of :meth:`interval`.
+        train, test (int): Numbers of frames of each subject.
+        confidence (float), seed (int): Settings of :meth:`interval`.
     """
 
     subjects: Tuple[int, ...]
@@ -82,8 +82,11 @@ class ProbeResult(NamedTuple):
         return float(getattr(self, probe).mean())
 
     def interval(self, probe: str = 'logistic') -> Tuple[float, float]:
-        """Interval of the accuracy over subjects, whose frames are not independent (see
-        :mod:`.intervals`). Where every subject has the same accuracy it has no width."""
+        """Interval of the accuracy over subjects (see :mod:`.intervals`).
+
+        It is over subjects because the frames of one subject are not independent. It has no width
+        if every subject has the same accuracy.
+        """
         return bootstrap_mean(getattr(self, probe), self.confidence, self.seed)
 
 
@@ -95,9 +98,9 @@ def split_frames(subjects: np.ndarray, train: int = 70, test: int = 30, seed: in
         subjects: ``[N]`` subject of each frame, -1 = unknown (never drawn).
         train, test: Frames of each subject, at least 1.
         seed: A subject's draw depends on the seed and the subject alone.
-        sequences: ``[N]`` name of the sequence of each frame, '' = unknown. With them no sequence
-            of a subject is on both sides: the test frames come from as few whole sequences as hold
-            them, the short ones first, the training frames from the others.
+        sequences: ``[N]`` name of the sequence of each frame, '' = unknown. If they are given, no
+            sequence of a subject is on both sides: the test frames come from as few whole
+            sequences as possible, the short ones first, and the training frames from the others.
 
     Raises:
         ValueError: If fewer than two subjects have enough frames (and sequences).
@@ -123,14 +126,14 @@ def split_frames(subjects: np.ndarray, train: int = 70, test: int = 30, seed: in
     if len(chosen) < 2:
         counts = ', '.join(f'{k}: {n}' for k, n in left_out.items())
         more = '' if sequences is None else ' in different sequences'
-        raise ValueError(f'identity probe: {len(chosen)} subjects have {train} + {test} frames'
+        raise ValueError(f'identity probe: only {len(chosen)} subjects have {train} + {test} frames'
                          f'{more} (subject: frames of the others: {counts}). Remedy: lower `train` '
                          'and `test`, or give more frames.')
     return Split(np.concatenate(parts[0]), np.concatenate(parts[1]), tuple(chosen), left_out)
 
 
 def _sides(frames: np.ndarray, sequences: np.ndarray, test: int, rng) -> Tuple[np.ndarray, ...]:
-    """Frames of the training's and of the test's sequences, in the order of ``frames``."""
+    """Frames of the training sequences and of the test sequences, in the order of ``frames``."""
     names, sizes = np.unique(sequences[sequences != ''], return_counts=True)
     order = rng.permutation(len(names))
     order = order[np.argsort(sizes[order], kind='stable')]
@@ -140,8 +143,12 @@ def _sides(frames: np.ndarray, sequences: np.ndarray, test: int, rng) -> Tuple[n
 
 
 def logistic_probe(train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray) -> np.ndarray:
-    """Logistic regression (C = 1): natural logarithm of the probability of each of the S classes,
-    ascending, for each row of ``test_x`` ``[M, D]``: ``[M, S]``."""
+    """Logistic regression with C = 1.
+
+    Returns:
+        ``[M, S]``, the natural logarithm of the probability of each of the S classes, in ascending
+        order, for each row of ``test_x`` ``[M, D]``.
+    """
     with needs_extra('analysis', 'identity probe'):
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline
@@ -198,9 +205,9 @@ def identity_probe(features: np.ndarray, subjects: np.ndarray, train: int = 70, 
         features: ``[N, D]``.
         subjects: ``[N]`` subject of each row, -1 = unknown.
         train, test: Frames of each subject that train and test the probe.
-        seed: Of the draw of the frames, the linear layer and the bootstrap.
-        confidence: Of the intervals.
-        sequences: ``[N]`` sequence of each frame: none is on both sides, see :func:`split_frames`.
+        seed: Seed of the draw of the frames, the linear layer and the bootstrap.
+        confidence: Confidence level of the intervals.
+        sequences: ``[N]`` sequence of each frame; see :func:`split_frames`.
 
     Raises:
         ValueError: If features are not finite, or fewer than two subjects have enough frames.
@@ -222,7 +229,7 @@ def identity_probe(features: np.ndarray, subjects: np.ndarray, train: int = 70, 
     log_probability = logistic_probe(*arguments)
     logistic = log_probability.argmax(1) == right
     paper = paper_probe(*arguments, seed=seed) == right
-    shape = len(split.subjects), test  # frames of a subject stand together
+    shape = len(split.subjects), test  # the frames of a subject are adjacent
     bits = np.log2(shape[0]) + log_probability[np.arange(len(right)), right] / np.log(2)
     return ProbeResult(
         subjects=split.subjects, chance=1 / len(split.subjects),

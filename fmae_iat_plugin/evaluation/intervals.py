@@ -1,11 +1,11 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Confidence intervals over subjects: the people are the sample, not their frames.
+"""Confidence intervals over subjects, because the people are the sample, not their frames.
 
-Bootstrap: subjects are drawn with replacement, and all frames of a subject come along. Of few
-subjects the plain percentile interval is too narrow, so its levels are widened as Student's t
-widens the normal interval: the "expanded percentile interval" of Hesterberg, "What teachers should
-know about the bootstrap" (2015). In 2000 samples of 6 normal values, nominal 95 % intervals of the
-mean missed it in 14.6 % when plain and in 7.0 % when expanded.
+The bootstrap draws subjects with replacement, and takes all frames of a drawn subject. With few
+subjects, the plain percentile interval is too narrow. Its levels are therefore widened as Student's
+t widens the normal interval: the "expanded percentile interval" of Hesterberg, "What teachers
+should know about the bootstrap" (2015). In 2000 samples of 6 normal values, nominal 95 % intervals
+of the mean missed it in 14.6 % of the samples when plain and in 7.0 % when expanded.
 """
 
 from typing import Callable, Sequence, Tuple
@@ -24,19 +24,19 @@ def bootstrap(statistic: Callable[[np.ndarray], np.ndarray], subjects: int,
 
     Args:
         statistic: Takes ``[R, subjects]``, how often each of R draws holds each subject, and
-            returns the statistic of each draw, ``[R]``; NaN (undefined on a draw) is left out.
-        subjects: Their number S, at least 2.
-        confidence: Within (0, 1).
+            returns the statistic of each draw, ``[R]``; draws with NaN (undefined) are left out.
+        subjects: Number S of subjects, at least 2.
+        confidence: Confidence level, in (0, 1).
 
     Returns:
-        Lower and upper end; both NaN where more than half of the draws are undefined.
+        Lower and upper end; both are NaN if more than half of the draws are undefined.
 
     Raises:
-        ValueError: For fewer than two subjects: they have no spread.
+        ValueError: If there are fewer than two subjects, which have no spread.
     """
     from scipy import stats
     if subjects < 2:
-        raise ValueError(f'an interval over subjects needs at least 2, not {subjects}')
+        raise ValueError(f'an interval over subjects needs at least 2 subjects, got {subjects}')
     rng = np.random.default_rng(seed)
     draws = rng.multinomial(subjects, np.full(subjects, 1 / subjects), size=resamples)
     values = np.asarray(statistic(draws), dtype=np.float64)
@@ -50,11 +50,11 @@ def bootstrap(statistic: Callable[[np.ndarray], np.ndarray], subjects: int,
 
 def bootstrap_mean(values: Sequence[float], confidence: float = 0.95,
                    seed: int = 0) -> Tuple[float, float]:
-    """Interval of the mean of one value a subject, ``[S]``."""
+    """Interval of the mean of one value per subject, ``[S]``."""
     values = np.asarray(values, dtype=np.float64)
     low, high = bootstrap(lambda draws: draws @ values / len(values), len(values), confidence,
                           seed)
-    # rounding must not push an end past what a mean can be
+    # rounding must not push an end beyond the possible values of a mean
     return max(low, float(values.min())), min(high, float(values.max()))
 
 
@@ -76,8 +76,10 @@ def subject_counts(scores: np.ndarray, labels: np.ndarray, subjects: np.ndarray,
 
 
 def mean_f1(counts: np.ndarray) -> np.ndarray:
-    """Mean over the defined AUs of F1 in 0..1, from summed counts ``[4, ..., C]``, ``[...]``; NaN
-    where none is defined."""
+    """Mean of F1 over the defined AUs, ``[...]`` in 0..1, from summed counts ``[4, ..., C]``.
+
+    NaN if no AU is defined.
+    """
     f1 = f1_from_counts(Counts(*np.asarray(counts)))
     defined = ~np.isnan(f1)
     number = defined.sum(-1)
@@ -91,16 +93,19 @@ def _drawn_f1(counts: np.ndarray, draws: np.ndarray) -> np.ndarray:
 
 
 def f1_interval(counts: np.ndarray, confidence: float = 0.95, seed: int = 0) -> Tuple[float, float]:
-    """Interval of the mean F1 from counts a subject, ``[4, S, C]``."""
+    """Interval of the mean F1 from counts per subject, ``[4, S, C]``."""
     return bootstrap(lambda draws: _drawn_f1(counts, draws), counts.shape[1], confidence, seed)
 
 
 def f1_difference(ours: np.ndarray, base: np.ndarray, confidence: float = 0.95,
                   seed: int = 0) -> Tuple[float, Tuple[float, float]]:
-    """Mean F1 of ``ours`` minus that of ``base``, and its paired interval: each draw takes the
-    same subjects for both. Counts ``[4, S, C]`` of the same S subjects in the same order."""
+    """Mean F1 of ``ours`` minus that of ``base``, and its paired interval.
+
+    Each draw takes the same subjects for both. The counts are ``[4, S, C]``, of the same S subjects
+    in the same order.
+    """
     if ours.shape != base.shape:
-        raise ValueError(f'counts of the same subjects and AUs are compared, got {ours.shape} '
+        raise ValueError(f'both counts must be of the same subjects and AUs, got {ours.shape} '
                          f'and {base.shape}')
 
     def difference(draws: np.ndarray) -> np.ndarray:

@@ -52,12 +52,12 @@ def read_predictions(path: Union[str, Path]) -> Predictions:
 
     Raises:
         FileNotFoundError: If the file does not exist.
-        ValueError: If a subject is unknown: there is nothing to draw intervals over.
+        ValueError: If a subject is unknown, because intervals are drawn over subjects.
     """
     found = stored_predictions(path)
     if (found.subjects < 0).any():
         raise ValueError(f'{path}: {(found.subjects < 0).sum()} frames have no subject, so no '
-                         'interval over subjects exists. Remedy: name subjects in the table.')
+                         'interval over subjects exists. Remedy: name the subjects in the table.')
     order = np.argsort(found.paths, kind='stable')
     return found._replace(scores=found.scores[order], labels=found.labels[order],
                           subjects=found.subjects[order], paths=found.paths[order])
@@ -80,13 +80,13 @@ def pool_predictions(paths: Sequence[Union[str, Path]]) -> Predictions:
     for path in paths:
         part = stored_predictions(path)
         if parts and part.classes != parts[0].classes:
-            raise ValueError(f'{path} has the AUs {", ".join(part.classes)}, {paths[0]} has '
+            raise ValueError(f'{path} has the AUs {", ".join(part.classes)}, but {paths[0]} has '
                              f'{", ".join(parts[0].classes)}. Remedy: pool folds of one '
                              'experiment.')
         for image in part.paths.tolist():
             if image in seen:
-                raise ValueError(f'image {image!r} is in {seen[image]} and in {path}. Remedy: pool '
-                                 'the test folds of one seed; they share no image.')
+                raise ValueError(f'image {image!r} is in both {seen[image]} and {path}. Remedy: '
+                                 'pool the test folds of one seed; they share no image.')
             seen[image] = path
         parts.append(part)
     joined = {key: np.concatenate([getattr(part, key) for part in parts])
@@ -95,6 +95,6 @@ def pool_predictions(paths: Sequence[Union[str, Path]]) -> Predictions:
 
 
 def subject_name(predictions: Predictions, subject: int) -> str:
-    """Its name, or its number where the data set names no subjects."""
+    """The name of a subject, or its number if the data set names no subjects."""
     names = predictions.names
     return names[subject] if subject < len(names) else str(subject)

@@ -1,7 +1,8 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """What the paper reports beside its F1 tables: lambda, identity heads, sizes, probe, expressions.
 
-All in the paper's mode: best epoch, and for F1 one threshold, chosen on the test fold.
+All numbers are in the paper's mode: the best epoch, and for F1 one threshold, are chosen on the
+test fold.
 """
 
 import json
@@ -30,7 +31,7 @@ class PublishedAblation(NamedTuple):
 
 
 def published_ablation(name: str) -> PublishedAblation:
-    """A published ablation by its name.
+    """Return a published ablation by its name.
 
     ================  ==========================================  =======================
     name              values                                      further
@@ -44,12 +45,13 @@ def published_ablation(name: str) -> PublishedAblation:
     ================  ==========================================  =======================
 
     Raises:
-        ValueError: For another name.
+        ValueError: If the name is another.
     """
     content = json.loads((PUBLISHED / 'fmae_iat.json').read_text(encoding='utf-8'))
     tables = content['ablations']
     if name not in tables:
-        raise ValueError(f'no published ablation {name!r}. Remedy: one of {", ".join(tables)}.')
+        raise ValueError(f'there is no published ablation {name!r}. Remedy: choose one of '
+                         f'{", ".join(tables)}.')
     table = tables[name]
 
     def column(part: dict, key: str) -> Column:

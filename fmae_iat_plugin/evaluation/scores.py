@@ -142,7 +142,7 @@ def roc_auc(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def best_shared_threshold(f1: np.ndarray, thresholds: np.ndarray) -> tuple[float, np.ndarray]:
-    """The one threshold with the highest mean F1 over AUs, undefined F1 counting 0.
+    """The one threshold with the highest mean F1 over AUs; an undefined F1 counts as 0.
 
     Args:
         f1: ``[T, C]`` in 0..1, NaN = undefined.
@@ -153,20 +153,20 @@ def best_shared_threshold(f1: np.ndarray, thresholds: np.ndarray) -> tuple[float
     """
     f1 = np.nan_to_num(f1, nan=0.0)
     mean = f1.mean(axis=1)
-    best = int((mean >= mean.max() - 1e-12).argmax())  # first of equals, rounding errors aside
+    best = int((mean >= mean.max() - 1e-12).argmax())  # the first of equals, up to rounding
     return float(thresholds[best]), f1[best]
 
 
 def best_thresholds(f1: np.ndarray, thresholds: np.ndarray, default: float = 0.5) -> np.ndarray:
-    """The best threshold of each AU, to be found on *held-out training subjects*.
+    """The best threshold of each AU, which must be chosen on *held-out training subjects*.
 
     Args:
         f1: ``[T, C]`` in 0..1, NaN = undefined.
         thresholds: ``[T]`` ascending; the lowest wins a tie.
-        default: Threshold of an AU whose F1 is undefined or 0 throughout, so nothing can be tuned.
+        default: Threshold of an AU that cannot be tuned: F1 is undefined or 0 everywhere.
 
     Returns:
-        ``[C]``, to be passed on as ``ActionUnitMetric(thresholds=...)``.
+        ``[C]``, for ``ActionUnitMetric(thresholds=...)``.
     """
     f1 = np.nan_to_num(f1, nan=0.0)
     return np.where(f1.max(axis=0) > 0, np.asarray(thresholds)[f1.argmax(axis=0)], default)
@@ -208,7 +208,7 @@ def action_unit_scores(scores: np.ndarray,
                        classes: Sequence[str],
                        thresholds: float | Sequence[float] | Mapping[str, float] | None = None,
                        paper_missing: str = 'masked') -> dict[str, float]:
-    """Every number :class:`~.action_unit_metric.ActionUnitMetric` reports, under its key.
+    """Every number that :class:`~.action_unit_metric.ActionUnitMetric` reports, under its key.
 
     Args:
         scores: ``[N, C]`` probabilities.

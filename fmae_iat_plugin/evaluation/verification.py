@@ -1,10 +1,10 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Face verification with the frozen feature: are two frames of the same person?
+"""Face verification with the frozen feature: whether two frames show the same person.
 
 The probe asks about people that its own linear layer was trained on. Verification asks about
-people that nothing was trained on: the cosine similarity of two frames says "same" above a
-threshold, and the equal error rate (EER) is the error at the threshold where false accepts are as
-frequent as false rejects. 50 % is chance. Source of the measure: ISO/IEC 19795-1.
+people that nothing was trained on. Two frames count as the same person if their cosine similarity
+is above a threshold. The equal error rate (EER) is the error at the threshold where false accepts
+are as frequent as false rejects; 50 % is chance. Source of the measure: ISO/IEC 19795-1.
 """
 
 from typing import NamedTuple, Optional, Tuple
@@ -36,14 +36,14 @@ class Verification(NamedTuple):
         return int(self.same.sum()), int(self.other.sum())
 
     def eer(self, draws: Optional[np.ndarray] = None) -> np.ndarray:
-        """Equal error rate within 0..1.
+        """Equal error rate in 0..1.
 
         Args:
             draws: ``[R, S]`` how often each person counts; a pair of two people counts by the
                 product. Defaults to each person once.
 
         Returns:
-            ``[R]``; NaN where a draw holds no pair of one of the kinds.
+            ``[R]``; NaN if a draw holds no pair of one of the two kinds.
         """
         draws = np.ones((1, len(self.subjects))) if draws is None else np.asarray(draws, float)
         upper = np.triu_indices(len(self.subjects), 1)
@@ -51,7 +51,7 @@ class Verification(NamedTuple):
         other = (draws[:, upper[0]] * draws[:, upper[1]]) @ self.other[upper]
         out = np.full(len(draws), np.nan)
         rows = (same.sum(1) > 0) & (other.sum(1) > 0)
-        # threshold k accepts the bins from k on
+        # threshold k accepts bin k and those above
         reject = _cumulated(same[rows])
         accept = 1 - _cumulated(other[rows])
         gap = reject - accept  # rises from -1 to 1
@@ -79,11 +79,11 @@ def verification(features: np.ndarray, subjects: np.ndarray,
         subjects: ``[N]`` person of each frame, -1 = unknown (left out).
         sequences: ``[N]`` sequence of each frame within its person, '' = unknown. Pairs of one
             known sequence are left out: neighbouring frames are near-duplicates.
-        frames: Of each person at most, drawn at random.
-        seed: Of the draw; a person's draw depends on the seed and the person alone.
+        frames: Largest number of frames per person, drawn at random.
+        seed: Seed of the draw; a person's draw depends on the seed and the person alone.
 
     Raises:
-        ValueError: If no pair of the same person, or none of different people, is left.
+        ValueError: If there is no pair of the same person, or none of different people.
     """
     subjects = np.asarray(subjects)
     rows = draw_frames(subjects, frames, seed)
@@ -101,9 +101,9 @@ def verification(features: np.ndarray, subjects: np.ndarray,
         keep = ~(same & (names[i] == names[j]) & (names[i] != ''))
         i, j, same = i[keep], j[keep], same[keep]
     if same.all() or not same.any():
-        raise ValueError(f'verification: {int(same.sum())} pairs of one person and '
-                         f'{int((~same).sum())} of different people; it needs both. Remedy: more '
-                         'frames a person (in different sequences), or more people.')
+        raise ValueError(f'verification: there are {int(same.sum())} pairs of one person and '
+                         f'{int((~same).sum())} of different people, but both are needed. Remedy: '
+                         'give more frames per person (in different sequences), or more people.')
     similarity = (x @ x.T)[i, j]
     quantiles = np.linspace(0, 1, _EDGES + 1)
     edges = np.unique([np.quantile(similarity[kind], quantiles) for kind in (same, ~same)])

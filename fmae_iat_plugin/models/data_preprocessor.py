@@ -20,8 +20,8 @@ from timm.data.random_erasing import RandomErasing
 class FaceDataPreprocessor(ClsDataPreprocessor):
     """``ClsDataPreprocessor`` that erases a random box of the normalised image in training.
 
-    The position and shape of a box come from Python's ``random``, its pixels from torch's
-    generator of the device. Both are the main process's: start a run on several GPUs with
+    Python's ``random`` draws the position and shape of a box, and the device's torch generator
+    draws its pixels. Both belong to the main process of a rank: start a run on several GPUs with
     ``randomness=dict(seed=..., diff_rank_seed=True)``, or all ranks erase the same boxes.
 
     Args:
@@ -45,7 +45,7 @@ class FaceDataPreprocessor(ClsDataPreprocessor):
             return
         if not self._enable_normalize:
             raise ValueError('random_erasing fills boxes with N(0, 1) noise and needs a '
-                             'normalised image: give `mean` and `std` too')
+                             'normalised image. Remedy: set `mean` and `std` as well.')
         options = {'mode': 'pixel', 'max_count': 1, **random_erasing}
         prob = options.pop('prob', None)
         if prob is None or not 0 <= prob <= 1:
@@ -75,7 +75,7 @@ class FaceDataPreprocessor(ClsDataPreprocessor):
 
     @staticmethod
     def _check_labels(data_samples: Optional[list]) -> None:
-        """The parent looks at the first sample only and would drop or miss the others' labels."""
+        """Refuse labels of some samples only; the parent looks at the first sample alone."""
         samples = [s for s in data_samples or [] if isinstance(s, DataSample)]
         for key in ('gt_score', 'gt_label'):
             having = [key in sample for sample in samples]

@@ -1,5 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Pictures and the report. Needs the extra `analysis`; nothing here is imported in training."""
+"""Pictures and the report. They need the extra `analysis`, and training does not import them."""
 
 from .annotate import Painter
 from .cooccurrence import plot_cooccurrence

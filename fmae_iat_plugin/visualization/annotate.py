@@ -1,8 +1,8 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Pictures of predictions: boxes on the frame, and beside it a bar for every action unit of a face.
 
-Beside a bar of a video stands a sparkline: the probability over the last seconds, broken where the
-face was not found.
+In a video, a sparkline beside each bar shows the probability over the last seconds. It is
+interrupted where the face was not found.
 """
 
 from collections import deque
@@ -34,16 +34,16 @@ def face_colour(face_id: int) -> Tuple[int, int, int]:
 
 
 class Layout(NamedTuple):
-    """Where things are, in pixels.
+    """The layout of a picture, in pixels.
 
     Attributes:
         line (int): Height of a line of text; at least 16.
         label, bar, value, spark (int): Widths within a block, from left to right.
         block (int): Height of a face's block: a heading and a line for each action unit.
-        across, down (int): Blocks beside and below each other.
-        width, height (int): Of the picture; even, as video needs.
-        left (int): Where the blocks begin: the width of the frame.
-        scale (float): Of the frame; 1 up to :data:`MAX_SIDE`.
+        across, down (int): Numbers of blocks beside and below each other.
+        width, height (int): Size of the picture; even, because videos need that.
+        left (int): Left edge of the blocks, which is the width of the frame.
+        scale (float): Scale of the frame; 1 up to :data:`MAX_SIDE`.
     """
 
     line: int
@@ -72,12 +72,13 @@ class Layout(NamedTuple):
 
 
 def lay_out(width: int, height: int, aus: Sequence[int], faces: int, video: bool) -> Layout:
-    """Room for a number of faces beside a frame, as compact as it gets.
+    """Lay out room for a number of faces beside a frame, as compactly as possible.
 
     Args:
-        width, height: Of the frame.
+        width, height: Size of the frame.
         aus: Numbers of the action units.
-        faces: Blocks that must fit; a video gets as many as its height takes, for faces to come.
+        faces: Number of blocks that must fit. A video gets as many as its height allows, for later
+            faces.
         video: Whether there are sparklines.
     """
     scale = min(1., MAX_SIDE / max(width, height))
@@ -102,7 +103,7 @@ class Painter:
 
     Args:
         aus: Numbers of the model's action units, in the order of the probabilities.
-        thresholds: One each, drawn as a mark on the bar. None: no marks.
+        thresholds: One per action unit, drawn as a mark on the bar. None: no marks.
         seconds: Length of a sparkline.
     """
 
@@ -113,16 +114,16 @@ class Painter:
         self._past: Dict[int, deque] = {}  # face -> (time, probabilities or None)
 
     def paint(self, image: np.ndarray, rows: Sequence, time: Optional[float] = None) -> np.ndarray:
-        """The frame with its predictions.
+        """Draw the predictions of a frame.
 
         Args:
-            image: uint8 BGR ``[H, W, 3]``; stays as it is.
-            rows: Its :class:`~fmae_iat_plugin.inference.predictions.FacePrediction` s.
-            time: Seconds, of a frame of a video. None: an image, without sparklines.
+            image: uint8 BGR ``[H, W, 3]``; it is not changed.
+            rows: :class:`~fmae_iat_plugin.inference.predictions.FacePrediction` s of the frame.
+            time: Time in seconds for a frame of a video. None: an image, without sparklines.
 
         Returns:
-            np.ndarray: uint8 BGR, both sides even. All frames of a video give the same size, that
-            of the first; faces for which there is no room are counted in the last line.
+            np.ndarray: uint8 BGR, both sides even. All frames of a video have the size of the
+            first. The last line counts the faces for which there is no room.
         """
         faces = sorted((row for row in rows if row.success), key=lambda row: row.face_id)
         if self.layout is None or time is None:
@@ -223,7 +224,7 @@ def _size(line: int) -> int:
 
 @lru_cache(maxsize=2048)
 def _mask(text: str, size: int) -> np.ndarray:
-    """Coverage of a line of text, float ``[h, w, 1]`` in [0, 1]; the font is Pillow's own."""
+    """Coverage of a line of text, float ``[h, w, 1]`` in [0, 1], in Pillow's own font."""
     font = ImageFont.load_default(size)
     image = Image.new('L', (int(np.ceil(font.getlength(text))), round(size / .76)))
     ImageDraw.Draw(image).text((0, image.height / 2), text, fill=255, font=font, anchor='lm')
@@ -231,7 +232,7 @@ def _mask(text: str, size: int) -> np.ndarray:
 
 
 def put_text(canvas: np.ndarray, x: int, y: int, text: str, line: int, colour) -> None:
-    """Draw a line of text into its upper left corner; what lies outside is cut off."""
+    """Draw a line of text from its upper left corner; text outside the image is cut off."""
     mask = _mask(text, _size(line))
     x, y = max(x, 0), max(y, 0)
     region = canvas[y:y + mask.shape[0], x:x + mask.shape[1]]
@@ -240,7 +241,7 @@ def put_text(canvas: np.ndarray, x: int, y: int, text: str, line: int, colour) -
 
 
 def put_tag(canvas: np.ndarray, x: int, y: int, text: str, line: int, ground) -> None:
-    """A line of text on a coloured ground: white or black, what is easier to read."""
+    """A line of text on a coloured ground, in white or black, whichever is easier to read."""
     x, y = max(x, 0), max(y, 0)
     width = _mask(text, _size(line)).shape[1] + line // 2
     canvas[y:y + line, x:x + width] = ground

@@ -1,5 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Bars of action units as HTML that fits a phone: a block for each face, models side by side."""
+"""Bars of action units as HTML for phones too: one block per face, models side by side."""
 
 from base64 import b64encode
 from html import escape
@@ -39,7 +39,7 @@ def bars_html(faces: Dict[int, Dict[int, Dict[str, Cell]]], models: Sequence[str
 
     Args:
         faces: face_id -> AU -> model -> (probability in [0, 1], present); None: not predicted.
-        models: Their names, in order.
+        models: Names of the models, in order.
     """
     if not faces:
         return '<p class="au-none">No face was found.</p>'
@@ -56,7 +56,7 @@ def bars_html(faces: Dict[int, Dict[int, Dict[str, Cell]]], models: Sequence[str
 
 
 def wide_image(png: bytes, label: str) -> str:
-    """An image that is scrolled sideways where the page is narrower than 600 pixels."""
+    """An image that scrolls sideways if the page is narrower than 600 pixels."""
     data = b64encode(png).decode()
     return (f'<div class="au-wide"><img alt="{escape(label)}" src="data:image/png;base64,{data}"/>'
             '</div>')

@@ -1,9 +1,9 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Grad-CAM of an action unit: which parts of a face raise its score.
+"""Grad-CAM of an action unit: the parts of a face that raise its score.
 
-As MMPretrain's ``tools/visualization/vis_cam.py`` does it, with the same library and layer: the
-LayerNorm before the last attention, tokens of extra kind left out. That tool takes whole images,
-any category and opens checkpoints unguarded; here faces are found and cropped as in prediction.
+Library and layer are those of MMPretrain's ``tools/visualization/vis_cam.py``: the LayerNorm before
+the last attention, without extra tokens. That tool takes whole images and any category, and opens
+checkpoints unguarded. Here, faces are found and cropped as in prediction.
 
 Source: Selvaraju et al., "Grad-CAM" (2017), equations 1 and 2.
 """
@@ -29,10 +29,10 @@ def grad_cam(model: torch.nn.Module, inputs: torch.Tensor, output: int) -> np.nd
     Args:
         model: Classifier whose backbone is MMPretrain's VisionTransformer, in ``eval`` mode.
         inputs: ``[N, 3, H, W]``, normalised.
-        output: Place of the action unit in the model's outputs.
+        output: Index of the action unit in the model's outputs.
 
     Returns:
-        np.ndarray: float32 ``[N, H, W]`` in [0, 1], each stretched to its own maximum; all 0 where
+        np.ndarray: float32 ``[N, H, W]`` in [0, 1], each stretched to its own maximum; all 0 if
         nothing raises the score.
 
     Raises:
@@ -44,7 +44,7 @@ def grad_cam(model: torch.nn.Module, inputs: torch.Tensor, output: int) -> np.nd
         from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
     backbone = model.backbone
     if not hasattr(backbone, 'layers') or not hasattr(backbone, 'num_extra_tokens'):
-        raise ValueError(f'the backbone is a {type(backbone).__name__}. Remedy: a model with a '
+        raise ValueError(f'the backbone is a {type(backbone).__name__}. Remedy: use a model with a '
                          'VisionTransformer.')
     extra, (height, width) = backbone.num_extra_tokens, backbone.patch_embed.init_out_size
 
@@ -62,11 +62,11 @@ def overlay(face: np.ndarray, heat: np.ndarray) -> np.ndarray:
 
     Args:
         face: uint8 BGR ``[h, w, 3]``.
-        heat: In [0, 1], ``[h', w']``.
+        heat: ``[h', w']`` in [0, 1].
 
     Returns:
-        np.ndarray: uint8 BGR of :data:`CELL` pixels; inferno over grey, so that the order of the
-        colours is that of their lightness.
+        np.ndarray: uint8 BGR of :data:`CELL` pixels, with the inferno map over grey, whose colours
+        are ordered by lightness.
     """
     size = (CELL, CELL)
     grey = cv2.cvtColor(cv2.resize(face, size, interpolation=cv2.INTER_CUBIC), cv2.COLOR_BGR2GRAY)
@@ -78,14 +78,14 @@ def overlay(face: np.ndarray, heat: np.ndarray) -> np.ndarray:
 
 def cam_picture(crops: Sequence[np.ndarray], heats: np.ndarray, rows: Sequence,
                 aus: Sequence[int], places: Sequence[int]) -> np.ndarray:
-    """A line for each face: its crop, then a heat map for each action unit.
+    """One line per face: its crop, then a heat map for each action unit.
 
     Args:
         crops: uint8 BGR, N faces.
         heats: ``[K, N, H, W]``.
         rows: N :class:`~fmae_iat_plugin.inference.predictions.FacePrediction` s.
         aus: K numbers of action units.
-        places: Of these in the rows' probabilities.
+        places: Indices of these action units in the rows' probabilities.
     """
     gap, high = 6, CELL + LINE * 2 + 6
     picture = np.full((len(crops) * high, (len(aus) + 1) * (CELL + gap), 3), 255, dtype=np.uint8)

@@ -1,9 +1,9 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Heat maps of which action units occur together, one for the labels and one for each model.
 
-Rows are the given action unit, columns the one that then is present as well. The map is cividis
-(Nunez, Anderton and Renslow, 2018): its lightness grows evenly, for colour-blind readers and in
-grey print too.
+Rows are the given action unit, and columns are the one that is then present as well. The colour map
+is cividis (Nunez, Anderton and Renslow, 2018), whose lightness grows evenly, also for colour-blind
+readers and in grey print.
 """
 
 import textwrap
@@ -16,13 +16,13 @@ from matplotlib.ticker import PercentFormatter
 
 from .style import INK, dress, legend_above, new_figure
 
-MAX_NUMBERS = 12  #: action units up to which the cells name their percentage
+MAX_NUMBERS = 12  #: largest number of action units for which the cells show their percentage
 UNDEFINED = {'facecolor': '#D9D9D9', 'edgecolor': '#9A9A9A', 'hatch': '////', 'linewidth': 0}
 DARK, LIGHT = '#101010', '#FFFFFF'
 
 
 def luminance(rgb: Sequence[float]) -> float:
-    """Relative luminance of a colour within 0..1 (WCAG 2.1)."""
+    """Relative luminance of a colour in 0..1 (WCAG 2.1)."""
     srgb = np.asarray(rgb[:3], dtype=np.float64)
     linear = np.where(srgb <= .04045, srgb / 12.92, ((srgb + .055) / 1.055) ** 2.4)
     return float(linear @ (.2126, .7152, .0722))
@@ -44,7 +44,7 @@ def _checked(matrices: Mapping[str, np.ndarray], number: int) -> Mapping[str, np
 
 
 def _draw(axes, table: np.ndarray, undefined: np.ndarray, fontsize: Optional[float]):
-    """Cells of one panel, and their numbers in percent if there is a font size."""
+    """Draw the cells of one panel, and their numbers in percent if there is a font size."""
     number = len(table)
     shown = np.ma.masked_array(table, np.isnan(table) | np.eye(number, dtype=bool))
     edges = np.arange(number + 1)
@@ -65,16 +65,17 @@ def _draw(axes, table: np.ndarray, undefined: np.ndarray, fontsize: Optional[flo
 
 def plot_cooccurrence(matrices: Mapping[str, np.ndarray], names: Sequence[str],
                       columns: Optional[int] = None) -> Figure:
-    """One panel for each matrix on one colour scale; the diagonal, always 1, stays blank.
+    """Draw one panel per matrix on one colour scale; the diagonal, always 1, is blank.
 
     Args:
-        matrices: Title -> ``[C, C]``, row i, column j: P(j present | i present) within 0..1; NaN
-            (hatched) where it is undefined.
-        names: Of the C action units.
-        columns: Panels a row. Default: 2 where their text is readable on a phone (C <= 8), else 1.
+        matrices: Title -> ``[C, C]``, row i, column j: P(j present | i present) in 0..1; NaN
+            (hatched) if it is undefined.
+        names: Names of the C action units.
+        columns: Panels per row. Default: 2 if their text is readable on a phone (C <= 8), else 1.
 
     Raises:
-        ValueError: If a matrix does not fit the names or leaves 0..1, or there is none, or one AU.
+        ValueError: If a matrix does not fit the names or leaves 0..1, or there is no matrix, or
+            only one AU.
     """
     number = len(names)
     tables = _checked(matrices, number)

@@ -13,15 +13,15 @@ from .style import DASHES, MARKERS, PALETTE, dress, new_figure
 
 
 def read_scalars(work_dir: Union[str, Path]) -> List[dict]:
-    """All lines of ``<time>/vis_data/scalars.json`` under a work dir, oldest run first.
+    """Read all lines of ``<time>/vis_data/scalars.json`` under a work dir, oldest run first.
 
-    A run that was killed and resumed has several such files; where they name the same step the
-    later line is the valid one.
+    A run that was killed and resumed has several such files. If they name the same step, the later
+    line is valid.
 
     Raises:
-        FileNotFoundError: If there is none.
-        ValueError: If a line is no JSON; names file and line. The last line of a file may be cut
-            off (a killed run) and is then left out.
+        FileNotFoundError: If there is no such file.
+        ValueError: If a line is not JSON; the message names file and line. The last line of a file
+            may be cut off by a kill and is then left out.
     """
     files = sorted(Path(work_dir).glob('*/vis_data/scalars.json'))
     if not files:
@@ -35,7 +35,7 @@ def read_scalars(work_dir: Union[str, Path]) -> List[dict]:
                 rows.append(json.loads(line))
             except json.JSONDecodeError as error:
                 if number < len(lines):
-                    raise ValueError(f'{file}, line {number}: no JSON: {error.msg}') from error
+                    raise ValueError(f'{file}, line {number}: not JSON: {error.msg}') from error
     return rows
 
 
@@ -44,30 +44,30 @@ def metric_by_epoch(work_dir: Union[str, Path], key: str) -> Tuple[np.ndarray, n
 
     Args:
         work_dir: Folder of one run.
-        key: As the metric reports it, for example ``'f1/mean'``.
+        key: Key that the metric reports, for example ``'f1/mean'``.
 
     Returns:
         Epochs ``[E]`` int, ascending, and values ``[E]``.
 
     Raises:
-        KeyError: If the run never reported it; lists what it did.
+        KeyError: If the run never reported it; the message lists the reported keys.
     """
     rows = [row for row in read_scalars(work_dir) if 'epoch' not in row]  # training names both
     values: Dict[int, float] = {row['step']: row[key] for row in rows if key in row}
     if not values:
         known = sorted({name for row in rows for name in row})
-        raise KeyError(f'{work_dir} reports no {key!r} but {", ".join(known) or "nothing"}')
+        raise KeyError(f'{work_dir} reports {", ".join(known) or "nothing"}, but not {key!r}')
     epochs = sorted(values)
     return np.array(epochs), np.array([values[epoch] for epoch in epochs], dtype=np.float64)
 
 
 def plot_by_epoch(curves: Mapping[str, Tuple[np.ndarray, np.ndarray]], ylabel: str,
                   chance: Optional[float] = None, title: str = '') -> Figure:
-    """One line for each run; colour, dash and marker differ.
+    """Draw one line per run; colour, dash and marker differ.
 
     Args:
         curves: Name -> (epochs ``[E]``, values ``[E]``).
-        ylabel: With the unit.
+        ylabel: Label with the unit.
         chance: Level of a thin line named "chance".
     """
     figure = new_figure()

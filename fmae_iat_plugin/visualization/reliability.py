@@ -1,5 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Reliability diagram: what share of the labels is positive where the model says so many percent.
+"""Reliability diagram: the share of positive labels against the predicted probability.
 
 Source: Guo et al., "On Calibration of Modern Neural Networks" (2017), Fig. 1.
 """
@@ -15,7 +15,8 @@ from .style import DASHES, INK, MARKERS, PALETTE, dress, legend_above, new_figur
 def _checked(name: str, curve: Tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:
     """``[3, B]`` predicted, observed, number."""
     if len(curve) != 3:
-        raise ValueError(f'{name!r} has {len(curve)} arrays, not predicted, observed, number.')
+        raise ValueError(f'{name!r} has {len(curve)} arrays; 3 are needed: predicted, observed, '
+                         'number.')
     arrays = [np.asarray(array, dtype=np.float64) for array in curve]
     shapes = [array.shape for array in arrays]
     if len(set(shapes)) > 1 or arrays[0].ndim != 1 or not arrays[0].size:
@@ -31,15 +32,16 @@ def _checked(name: str, curve: Tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.
     if not inside.all():
         bad = filled[~inside][0]
         raise ValueError(f'{name!r}: bin {bad} of {bins} covers {bad / bins:g}..'
-                         f'{(bad + 1) / bins:g}, but its mean is {predicted[bad]:g}. Remedy: bins '
-                         'of equal width over 0..1.')
+                         f'{(bad + 1) / bins:g}, but its mean is {predicted[bad]:g}. Remedy: use '
+                         'bins of equal width over 0..1.')
     if not ((observed[filled] >= 0) & (observed[filled] <= 1)).all():
-        raise ValueError(f'{name!r}: shares of positives {observed[filled].tolist()} leave 0..1.')
+        raise ValueError(f'{name!r}: shares of positives {observed[filled].tolist()} must lie '
+                         'in 0..1.')
     return np.stack(arrays)
 
 
 def plot_reliability(curves: Mapping[str, Tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Figure:
-    """One line for each model, and below it how many labels each bin holds.
+    """Draw one line per model, and below it the number of labels in each bin.
 
     Args:
         curves: Model -> (mean predicted probability ``[B]``, observed share of positives ``[B]``,
@@ -48,7 +50,7 @@ def plot_reliability(curves: Mapping[str, Tuple[np.ndarray, np.ndarray, np.ndarr
             labels has no point.
 
     Raises:
-        ValueError: If arrays do not fit each other or their bins, or there is none.
+        ValueError: If arrays do not fit each other or their bins, or there is no curve.
     """
     if not curves:
         raise ValueError('there is no curve to draw a reliability diagram of.')

@@ -1,5 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""The report as one HTML file that needs nothing else: no script, no network, no other file."""
+"""The report as one self-contained HTML file, without scripts, network or other files."""
 
 import base64
 import io
@@ -19,7 +19,7 @@ TEMPLATES = Path(__file__).parent / 'templates'
 
 
 def data_uri(path: Union[str, Path], side: int = 160) -> str:
-    """An image as ``data:`` URI, at most ``side`` pixels; small images stay as they are.
+    """An image as ``data:`` URI with at most ``side`` pixels; small images are not enlarged.
 
     Raises:
         OSError: If the image is missing or unreadable.
@@ -33,7 +33,7 @@ def data_uri(path: Union[str, Path], side: int = 160) -> str:
 
 
 def _number(value, digits: int = 1) -> str:
-    """A number of the page; a dash where it is undefined."""
+    """A number of the page, or a dash if it is undefined."""
     if value is None or math.isnan(value):
         return '–'
     return f'{value:.{digits}f}'
@@ -66,13 +66,13 @@ def render_report(report: Mapping, figures: Figures, thumbnails: Mapping[str, st
 
 
 def check_page(path: Path) -> None:
-    """Raise ValueError if ``path`` does not end in ``.html``: the numbers need the other name."""
+    """Raise ValueError if ``path`` does not end in ``.html``; the numbers use another suffix."""
     if path.suffix != '.html':
-        raise ValueError(f'{path} does not end in .html.')
+        raise ValueError(f'{path} does not end in .html. Remedy: name an .html file.')
 
 
 def write_report(path: Union[str, Path], report: Mapping, figures: Figures) -> Path:
-    """Write the page and, beside it, the numbers with the ending ``.json``.
+    """Write the page and, beside it, the numbers with the suffix ``.json``.
 
     Args:
         path: The HTML file.

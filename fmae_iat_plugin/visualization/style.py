@@ -1,7 +1,7 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""How every figure looks: colours that colour-blind readers can tell apart, text a phone can show.
+"""The style of every figure: colours for colour-blind readers, and text that a phone can show.
 
-Figures are made without pyplot, so no window system and no global state is involved.
+Figures are made without pyplot, so they need no window system and no global state.
 Colours: Okabe and Ito, "Color universal design" (2008).
 """
 
@@ -21,7 +21,7 @@ INK = '#010203'  # stands for the page's text colour until the SVG is written
 
 
 def new_figure(width: float = 4.2, height: float = 3.2) -> Figure:
-    """A figure in inches; 4.2 wide fills a phone's screen with its text at reading size."""
+    """A figure in inches; a width of 4.2 fills a phone's screen with text of reading size."""
     figure = Figure(figsize=(width, height), layout='constrained')
     FigureCanvasAgg(figure)
     figure.patch.set_alpha(0)
@@ -29,7 +29,7 @@ def new_figure(width: float = 4.2, height: float = 3.2) -> Figure:
 
 
 def dress(axes) -> None:
-    """Ink, grid and frame of one axes."""
+    """Set ink, grid and frame of one axes."""
     axes.patch.set_alpha(0)
     for side, spine in axes.spines.items():
         spine.set_visible(side in ('left', 'bottom'))
@@ -46,7 +46,7 @@ def dress(axes) -> None:
 
 
 def legend_above(figure: Figure, handles) -> None:
-    """A legend over the panels, in as many columns as fit; the figure grows by its height."""
+    """Add a legend over the panels, in as many columns as fit; the figure grows by its height."""
     labels = [textwrap.fill(handle.get_label(), 44) for handle in handles]
     for columns in range(len(handles), 0, -1):
         legend = figure.legend(handles, labels, loc='outside upper left', ncols=columns,
@@ -71,8 +71,8 @@ def to_svg(figure: Figure, label: str) -> str:
     """An ``<svg>`` element for an HTML page, in the page's text colour and on its background.
 
     Args:
-        label: What the figure shows, for screen readers; also keeps ids of several figures of a
-            page apart.
+        label: Description of the figure for screen readers. It also keeps the ids of several
+            figures of a page apart.
     """
     stream = io.StringIO()
     with matplotlib.rc_context({'svg.fonttype': 'none', 'svg.hashsalt': label}):

@@ -9,23 +9,23 @@ from matplotlib.figure import Figure
 
 from .style import MARKERS, PALETTE, dress, legend_above, new_figure
 
-MAX_NAMES = 50  #: subjects up to which the axis names each
+MAX_NAMES = 50  #: largest number of subjects that the axis names
 MAX_HEIGHT = 9.6  #: inches
 
 
 def plot_subject_f1(f1: Mapping[str, np.ndarray], names: Sequence[str]) -> Figure:
-    """One line for each subject, from its lowest to its highest F1, and a marker for each model.
+    """Draw one line per subject, from its lowest to its highest F1, and a marker per model.
 
     Args:
-        f1: Model -> ``[S]`` in percent, of the same subjects; NaN where undefined, which leaves
-            out the marker and is counted below the axis.
-        names: Of the S subjects.
+        f1: Model -> ``[S]`` in percent, of the same subjects. NaN means undefined: there is no
+            marker, and a line below the axis counts it.
+        names: Names of the S subjects.
 
     Returns:
-        Figure with the best subject of the first model on top and its undefined ones at the end.
+        A figure with the best subject of the first model on top and its undefined ones at the end.
 
     Raises:
-        ValueError: If a model does not fit the names or leaves 0..100, or there is none.
+        ValueError: If a model does not fit the names or leaves 0..100, or there is no model.
     """
     if not f1 or not len(names):
         raise ValueError('there is no F1 to draw: no model or no subject.')

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from .style import INK, PALETTE, dress, legend_above, new_figure
 
-_ASIDE = .18  # of the distance of two settings: the published marker is beside the measured one
+_ASIDE = .18  # distance of the published from the measured marker, in steps between settings
 
 
 def _checked(labels: Sequence[str], values: Mapping[str, Sequence[Tuple[float, float, float]]],
@@ -27,7 +27,7 @@ def _checked(labels: Sequence[str], values: Mapping[str, Sequence[Tuple[float, f
                              f'above high {table[wrong[0], 2]:g}.')
     unknown = sorted(set(chance) - set(tables))
     if unknown:
-        raise ValueError(f'chance names {unknown}, which is none of {sorted(tables)}.')
+        raise ValueError(f'chance names {unknown}, which is not one of {sorted(tables)}.')
     if len(published) not in (0, len(labels)):
         raise ValueError(f'{len(published)} published numbers do not fit {len(labels)} labels.')
     return tables
@@ -36,19 +36,19 @@ def _checked(labels: Sequence[str], values: Mapping[str, Sequence[Tuple[float, f
 def plot_sweep(labels: Sequence[str], values: Mapping[str, Sequence[Tuple[float, float, float]]],
                xlabel: str, chance: Optional[Mapping[str, float]] = None,
                published: Sequence[Optional[float]] = ()) -> Figure:
-    """One panel for each number, one below the other.
+    """Draw one panel per number, one below the other.
 
     Args:
-        labels: Settings, S of them, in the order to draw.
-        values: Title with unit -> S times (value, low, high). NaN is left out: without a value
-            nothing is drawn, without an interval the marker alone.
-        xlabel: What the settings are.
+        labels: The S settings, in the order to draw.
+        values: Title with unit -> S times (value, low, high). If the value is NaN, nothing is
+            drawn; if the interval is NaN, only the marker is drawn.
+        xlabel: Name of the settings.
         chance: Title -> level of the dashed line named "chance".
-        published: S numbers of the paper, ``None`` or NaN where it has none; hollow markers in
-            the first panel.
+        published: S numbers of the paper, ``None`` or NaN if it has none; they are hollow markers
+            in the first panel.
 
     Raises:
-        ValueError: If anything does not fit the labels, an interval is upside down or ``chance``
+        ValueError: If a number does not fit the labels, an interval is reversed, or ``chance``
             names no panel.
     """
     chance = chance or {}

@@ -1,5 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Tables of F1 as text, Markdown, LaTeX and HTML: the best bold, the second underlined."""
+"""Tables of F1 as text, Markdown, LaTeX and HTML; the best is bold, the second underlined."""
 
 from html import escape
 from typing import List, Sequence
@@ -18,13 +18,13 @@ def f1_table(rows: Sequence[Row], columns: Sequence[str], caption: str, form: st
     """A table of F1 in percent.
 
     Args:
-        rows: At least one.
+        rows: Rows, at least one.
         columns: Headers of their values (``'mean'``, ``'AU1'``, ...).
-        caption: Says what the numbers are.
+        caption: Description of the numbers.
         form: One of :data:`FORMATS`. In text, ``*`` is the best and ``+`` the second.
 
     Raises:
-        ValueError: For another form.
+        ValueError: If the form is another.
     """
     if form not in FORMATS:
         raise ValueError(f'format {form!r} is none of {", ".join(FORMATS)}.')
@@ -37,14 +37,14 @@ def f1_table(rows: Sequence[Row], columns: Sequence[str], caption: str, form: st
 
 def difference_table(found: Difference, columns: Sequence[str], name: str,
                      form: str = 'text') -> str:
-    """Differences in percent points with their 95 % intervals; significant ones are marked."""
+    """Differences in percentage points with their 95 % intervals; significant ones are marked."""
     cells = [[header, f'{value:+.1f}', f'{low:+.1f} to {high:+.1f}',
               ('significant' if mark else '')]
              for header, value, (low, high), mark in zip(columns, found.values, found.intervals,
                                                          found.significant)]
     return _layout([['', 'difference', '95 % interval', ''], *cells],
-                   f'{name}: F1@0.5 in percent points, paired over {found.subjects} subjects; not '
-                   'corrected for the number of AUs', form)
+                   f'{name}: F1@0.5 in percentage points, paired over {found.subjects} subjects, '
+                   'not corrected for the number of AUs', form)
 
 
 def _cell(row: Row, column: int, place: int, form: str) -> str:

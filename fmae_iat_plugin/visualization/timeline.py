@@ -11,8 +11,8 @@ from fmae_iat_plugin.action_units import ACTION_UNITS, au_name
 
 from .style import new_figure
 
-MAX_FACES = 8  #: those seen longest; the title counts the others
-MAX_CELLS = 3000  #: beyond, a cell is the mean of several frames
+MAX_FACES = 8  #: the faces seen longest are drawn; the title counts the others
+MAX_CELLS = 3000  #: for more frames, a cell is the mean of several
 
 
 def table(rows: Sequence, number: int) -> Tuple[np.ndarray, Dict[int, np.ndarray]]:
@@ -21,17 +21,17 @@ def table(rows: Sequence, number: int) -> Tuple[np.ndarray, Dict[int, np.ndarray
     Args:
         rows: Each a :class:`~fmae_iat_plugin.inference.predictions.FacePrediction`, of one video
             in order.
-        number: Of action units, C.
+        number: Number C of action units.
 
     Returns:
-        Begin of each frame and end of the last ``[T + 1]``, in seconds or, where the container
-        knows no times, frame numbers; and face_id -> probabilities ``[C, T]``, NaN where that
-        face was not found.
+        The starts of the frames and the end of the last one, ``[T + 1]``, in seconds, or in frame
+        numbers if the container has no times; and face_id -> probabilities ``[C, T]``, NaN where
+        that face was not found.
     """
     timed = all(row.timestamp is not None for row in rows)
     starts = {row.frame: row.timestamp if timed else row.frame for row in rows}
     times = np.maximum.accumulate(np.array(list(starts.values()), dtype=np.float64))
-    times += np.arange(len(times)) * 1e-9  # equal times of a damaged container stay apart
+    times += np.arange(len(times)) * 1e-9  # keeps equal times of a damaged container apart
     step = np.median(np.diff(times)) if len(times) > 1 else .04 if timed else 1.
     place = {frame: index for index, frame in enumerate(starts)}
     faces: Dict[int, np.ndarray] = {}
@@ -43,7 +43,7 @@ def table(rows: Sequence, number: int) -> Tuple[np.ndarray, Dict[int, np.ndarray
 
 
 def _thin(edges: np.ndarray, values: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """Means of neighbouring frames, at most :data:`MAX_CELLS`; a mean is over frames with face."""
+    """At most :data:`MAX_CELLS` means of neighbouring frames; a mean is over frames with a face."""
     group = -(-values.shape[1] // MAX_CELLS)
     if group <= 1:
         return edges, values
@@ -55,13 +55,13 @@ def _thin(edges: np.ndarray, values: np.ndarray) -> Tuple[np.ndarray, np.ndarray
 
 
 def plot_timeline(rows: Sequence, aus: Sequence[int], title: str = '') -> Figure:
-    """Draw it; hatched where the face was not found.
+    """Draw the timeline, hatched where the face was not found.
 
     Args:
         rows: Each a :class:`~fmae_iat_plugin.inference.predictions.FacePrediction`, of one video
             in order.
         aus: Numbers of the action units, in the order of the probabilities.
-        title: Of the figure.
+        title: Title of the figure.
 
     Raises:
         ValueError: If there is no row.

@@ -1,8 +1,8 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""t-SNE of features coloured by subject, and how pure their neighbourhoods are (paper: Fig. 4).
+"""t-SNE of features coloured by subject, and the purity of their neighbourhoods (paper: Fig. 4).
 
-t-SNE is a picture, no measure; the number beside it, kNN identity purity, is taken in the feature
-space itself.
+t-SNE is a picture and does not measure anything. The number beside it, kNN identity purity, is
+computed in the feature space itself.
 """
 
 from typing import Mapping, Tuple
@@ -23,8 +23,8 @@ def embed(features: np.ndarray, seed: int = 0, perplexity: float = 30.0) -> np.n
 
     Args:
         features: ``[N, D]``.
-        seed: Same seed, same picture (on one machine).
-        perplexity: About the number of neighbours that count; lowered to (N - 1) / 3 if need be.
+        seed: The same seed gives the same picture on one machine.
+        perplexity: Effective number of neighbours; lowered to (N - 1) / 3 if necessary.
 
     Returns:
         ``[N, 2]``.
@@ -42,10 +42,10 @@ def identity_purity(features: np.ndarray, subjects: np.ndarray,
     Args:
         features: ``[N, D]``; distances are Euclidean after standardising each dimension.
         subjects: ``[N]``.
-        neighbours: Of each frame, itself not counted.
+        neighbours: Number of neighbours of each frame, without the frame itself.
 
     Returns:
-        Purity within 0..1, and its chance level: the share of all other frames that show the same
+        Purity in 0..1, and its chance level: the share of all other frames that show the same
         person.
 
     Raises:
@@ -57,14 +57,14 @@ def identity_purity(features: np.ndarray, subjects: np.ndarray,
         raise ValueError(f'{len(subjects)} frames have no {neighbours} neighbours each. Remedy: '
                          'lower `neighbours`.')
     search = NearestNeighbors(n_neighbors=neighbours).fit(_standardised(features))
-    found = search.kneighbors(return_distance=False)  # of the fitted points: without themselves
+    found = search.kneighbors(return_distance=False)  # without the points themselves
     counts = np.unique(subjects, return_counts=True)[1]
     chance = (counts * (counts - 1)).sum() / (len(subjects) * (len(subjects) - 1))
     return float((subjects[found] == subjects[:, None]).mean()), float(chance)
 
 
 def plot_tsne(embeddings: Mapping[str, np.ndarray], subjects: np.ndarray) -> Figure:
-    """One panel for each model, side by side; colour and marker together tell the subject.
+    """Draw one panel per model, side by side; colour and marker together identify the subject.
 
     Args:
         embeddings: Title -> ``[N, 2]``.

@@ -1,5 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""A video file whose frames keep the times they are given, evenly spaced or not."""
+"""A video file whose frames keep the times that they are given, evenly spaced or not."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -9,16 +9,16 @@ import numpy as np
 
 from fmae_iat_plugin.faces.frames import import_av
 
-CODECS = ('libx264', 'libopenh264', 'mpeg4')  #: the first that PyAV was built with
-TICK = Fraction(1, 60000)  #: of a second; whole frames of 24, 25, 30, 50, 60 a second
+CODECS = ('libx264', 'libopenh264', 'mpeg4')  #: the first one that PyAV was built with is used
+TICK = Fraction(1, 60000)  #: seconds; divides the frames of 24, 25, 30, 50, 60 per second
 
 
 class VideoFile:
     """Writes an MP4 without sound.
 
     Args:
-        path: Of the file, with any suffix.
-        width, height: Of the frames, even.
+        path: Path of the file, with any suffix.
+        width, height: Size of the frames, even.
 
     Raises:
         ImportError, ValueError: If PyAV is not installed, or has no encoder.
@@ -46,7 +46,8 @@ class VideoFile:
 
         Args:
             image: uint8 BGR ``[H, W, 3]``.
-            time: Seconds. One that is not after the frame before is moved a tick behind it.
+            time: Time in seconds. If it is not after the previous frame, it is moved one tick after
+                it.
         """
         frame = self._av.VideoFrame.from_ndarray(image, format='bgr24')
         self._last = max(round(Fraction(time) / TICK), self._last + 1)

@@ -2,8 +2,8 @@
 """Reads and writes checkpoints without ever running what a file contains.
 
 A ``.pth`` file is a pickle, and unpickling calls whatever the file names. MMEngine falls back to
-such a full unpickling; here it happens only where the caller says that the file is trusted. A
-``.safetensors`` file holds tensors and strings and nothing that could be called.
+such a full unpickling; this module does it only if the caller says that the file is trusted. A
+``.safetensors`` file holds tensors and strings, and nothing that could be called.
 """
 
 import json
@@ -23,7 +23,7 @@ from fmae_iat_plugin.files import whole_file
 
 
 class _Discarded:
-    """Takes the place of each allowed object that is not a tensor: holds nothing, does nothing."""
+    """Replaces each allowed object that is not a tensor; it holds nothing and does nothing."""
 
     def __new__(cls, *args, **kwargs):
         return super().__new__(cls)
@@ -48,19 +48,20 @@ _SAFETENSORS = '.safetensors'
 
 
 def read_checkpoint(checkpoint: str | os.PathLike, trust_pickle: bool = False) -> dict:
-    """Reads a checkpoint; the guard before the package's own loads.
+    """Reads a checkpoint safely; the package's own loads go through this function.
 
     Args:
         checkpoint: Path, or http(s) URL, of a ``.pth`` or ``.safetensors`` file. A URL is kept in
             ``torch.hub``'s cache; processes that fetch it at the same time do not disturb each
             other.
-        trust_pickle: Unpickle a ``.pth`` file without limits, which runs any code in it. Only for
-            files of one's own. Defaults to False: tensors, numbers, strings and containers are
-            read, a few harmless classes replaced by an empty object, anything else refused.
+        trust_pickle: Unpickle a ``.pth`` file without limits, which runs any code in it. Use it
+            only for your own files. Defaults to False: tensors, numbers, strings and containers
+            are read, a few harmless classes are replaced by an empty object, and anything else is
+            refused.
 
     Returns:
-        What the file holds, tensors on the CPU: of a ``.pth`` file its dict, of a
-        ``.safetensors`` file ``state_dict`` and, if :func:`write_checkpoint` wrote it, ``meta``.
+        The content of the file, with tensors on the CPU: the dict of a ``.pth`` file; for a
+        ``.safetensors`` file, ``state_dict`` and, if :func:`write_checkpoint` wrote it, ``meta``.
 
     Raises:
         ConnectionError: If a URL cannot be fetched.
@@ -79,7 +80,7 @@ def read_checkpoint(checkpoint: str | os.PathLike, trust_pickle: bool = False) -
             return torch.load(path, map_location='cpu', weights_only=not trust_pickle)
     except FileNotFoundError as error:
         raise FileNotFoundError(f'checkpoint {name} does not exist. Remedy: name a local file '
-                                '(pretraining leaves work_dirs/CONFIG/epoch_N.pth; a config says '
+                                '(pretraining writes work_dirs/CONFIG/epoch_N.pth; a config names '
                                 'it in model.pretrained) or an address that starts with http:// '
                                 'or https://') from error
     except URLError as error:
@@ -88,11 +89,11 @@ def read_checkpoint(checkpoint: str | os.PathLike, trust_pickle: bool = False) -
         reason = re.search(r'GLOBAL \S+|invalid load key.*', str(error))
         reason = reason.group() if reason else str(error).splitlines()[-1]
         raise ValueError(
-            f'checkpoint {name} was refused ({reason}): it is no file of tensors (a saved web page'
-            ' or Git LFS pointer looks like this), or holds Python objects, and opening those '
+            f'checkpoint {name} was refused ({reason}): it is not a file of tensors (a saved web '
+            'page or Git LFS pointer looks like this), or holds Python objects, and opening those '
             "could run code. Ask its author for a file with only the 'state_dict', or for "
-            'safetensors. A file of your own may be converted with --trust-pickle '
-            '(tools/model_converters), which runs what is in it') from error
+            'safetensors. Convert a file of your own with --trust-pickle '
+            '(tools/model_converters), which runs the code in it') from error
     except (RuntimeError, EOFError, IsADirectoryError, AssertionError, IndexError) as error:
         raise ValueError(f'checkpoint {name} is not a readable torch file (interrupted download?):'
                          f' {error}') from error
@@ -102,7 +103,7 @@ def read_checkpoint(checkpoint: str | os.PathLike, trust_pickle: bool = False) -
 
 
 def read_state_dict(checkpoint: str | os.PathLike, trust_pickle: bool = False) -> dict[str, Tensor]:
-    """Reads the weights of a checkpoint, by :func:`read_checkpoint`.
+    """Reads the weights of a checkpoint with :func:`read_checkpoint`.
 
     Args:
         checkpoint: Path or URL of an MMEngine checkpoint (``state_dict``), a MAE-style one
@@ -110,7 +111,7 @@ def read_state_dict(checkpoint: str | os.PathLike, trust_pickle: bool = False) -
         trust_pickle: See :func:`read_checkpoint`.
 
     Returns:
-        Tensors on the CPU by name, a ``module.`` prefix of DDP removed.
+        Tensors on the CPU by name, without the prefix ``module.`` of DDP.
 
     Raises:
         ConnectionError: If a URL cannot be fetched.
@@ -130,31 +131,31 @@ def find_weights(content: dict, checkpoint: str | os.PathLike) -> dict[str, Tens
     if (not isinstance(weights, dict) or not weights
             or not all(isinstance(value, Tensor) for value in weights.values())):
         found = sorted(map(str, content))[:10] if isinstance(content, dict) else type(content)
-        raise ValueError(f"checkpoint {checkpoint} has neither 'state_dict' nor 'model', nor is it "
-                         f'a dict of tensors; it holds: {found}')
+        raise ValueError(f"checkpoint {checkpoint} has neither 'state_dict' nor 'model', and is "
+                         f'not a dict of tensors; it holds: {found}')
     if all(name.startswith('module.') for name in weights):
         weights = {name[len('module.'):]: value for name, value in weights.items()}
     return dict(weights)
 
 
 def misfits(weights: dict[str, Tensor], own: dict[str, Tensor]) -> list[str]:
-    """Names in one of two state dicts only, then those of another shape; each part sorted."""
+    """Names that only one of two state dicts has, then names of another shape, each part sorted."""
     return sorted(set(weights) ^ set(own)) + sorted(
         name for name in set(weights) & set(own) if weights[name].shape != own[name].shape)
 
 
 def write_checkpoint(path: str | os.PathLike, weights: dict[str, Tensor], meta: dict,
                      key: str = 'state_dict') -> None:
-    """Writes weights; the file is complete or not there.
+    """Writes weights; the file is complete or absent.
 
     Args:
-        path: ``.safetensors`` for that format, ``.pth`` or ``.pt`` for torch's. Its folder is made.
-        weights: Tensors by name; stored contiguous, each in memory of its own.
-        meta: What to note beside them, of types that JSON knows.
-        key: Where they stand in a ``.pth`` file. Defaults to MMEngine's ``'state_dict'``.
+        path: ``.safetensors`` for that format, ``.pth`` or ``.pt`` for torch's; its folder is made.
+        weights: Tensors by name; each is stored contiguously in its own memory.
+        meta: Values to store beside them, of types that JSON knows.
+        key: Key of the weights in a ``.pth`` file. Defaults to MMEngine's ``'state_dict'``.
 
     Raises:
-        ValueError: If the name ends otherwise.
+        ValueError: If the name has another suffix.
     """
     path = Path(path)
     if path.suffix not in (_SAFETENSORS, '.pth', '.pt'):
@@ -171,7 +172,7 @@ def write_checkpoint(path: str | os.PathLike, weights: dict[str, Tensor], meta: 
 
 
 def _read_safetensors(path: str) -> dict:
-    """``state_dict`` and what :func:`write_checkpoint` noted, or else the file's own strings."""
+    """``state_dict`` and the ``meta`` of :func:`write_checkpoint`, or the file's own strings."""
     with safe_open(path, framework='pt', device='cpu') as file:
         notes = file.metadata() or {}
         weights = {name: file.get_tensor(name) for name in file.keys()}
@@ -183,7 +184,7 @@ def _read_safetensors(path: str) -> dict:
 
 
 def _fetch(url: str) -> str:
-    """Downloads into ``torch.hub``'s cache, where it is not there yet; returns the path."""
+    """Downloads into ``torch.hub``'s cache unless the file is there already; returns the path."""
     path = os.path.join(torch.hub.get_dir(), 'checkpoints', os.path.basename(urlparse(url).path))
     if not os.path.exists(path):
         os.makedirs(os.path.dirname(path), exist_ok=True)

@@ -10,8 +10,8 @@ The same network has the same tensors under both kinds of names::
     head, ID_head              head.fc, adversary.head.fc   AUs, identities
     decoder_blocks.0.mlp.fc1   neck.decoder_blocks.0.ffn.layers.0.0
 
-So only names change, and the way back restores every tensor bit by bit; an interpolated position
-embedding (another image size) is the exception.
+So only names change, and the way back restores every tensor bit for bit. The only exception is a
+position embedding that was interpolated to another image size.
 """
 
 import os
@@ -47,13 +47,13 @@ _IN_BLOCK = {
     'mlp.fc1': 'ffn.layers.0.0',
     'mlp.fc2': 'ffn.layers.1',
 }
-# A classifier on the class token, trained for other classes: a start point has no use for it.
+# A classifier on the class token, trained for other classes: a starting point does not need it.
 _CLASS_TOKEN_HEAD = ('head.', 'classifier.', 'pooler.')
 _NO_WEIGHTS = ('data_preprocessor.', 'target_generator.')  # of an MMPretrain model
 
 
 class Converted(NamedTuple):
-    """Weights under their new names, what they are, and the names of those left out."""
+    """Weights under their new names, the model that they are, and the names that were left out."""
 
     weights: dict[str, Tensor]
     size: ViTSize
@@ -63,12 +63,13 @@ class Converted(NamedTuple):
 def to_mmpretrain(weights: dict[str, Tensor], img_size: int | None = None) -> Converted:
     """Renames the weights of MAE, FMAE, FMAE-IAT, timm or Hugging Face to MMPretrain's names.
 
-    A model with ``fc_norm`` keeps its ``head`` and ``ID_head``: it is an AU classifier. Without,
-    a head sits on the class token and knows other classes (timm, Hugging Face): it is left out.
+    A model with ``fc_norm`` is an AU classifier and keeps its ``head`` and ``ID_head``. Without
+    ``fc_norm``, a head is on the class token and knows other classes (timm, Hugging Face), so it
+    is left out.
 
     Args:
         weights: Tensors by name.
-        img_size: Side in pixels of the images to come. The position embeddings are interpolated
+        img_size: Side in pixels of the future images. The position embeddings are interpolated
             (bicubic, as MAE does for fine-tuning). Defaults to None: as in the source.
 
     Raises:
@@ -76,8 +77,8 @@ def to_mmpretrain(weights: dict[str, Tensor], img_size: int | None = None) -> Co
             of the patch size.
     """
     if any('patch_embed.projection.' in name for name in weights):
-        raise ValueError("the weights are in MMPretrain's names already. Remedy: use them as they "
-                         'are; the way back is mmpretrain_to_fmae.py')
+        raise ValueError("the weights have MMPretrain's names already. Remedy: use them as they "
+                         'are; mmpretrain_to_fmae.py converts them back')
     if is_hugging_face(weights):
         weights = hugging_face_to_timm(weights)
     left_out = []
@@ -100,17 +101,17 @@ def to_mmpretrain(weights: dict[str, Tensor], img_size: int | None = None) -> Co
 
 
 def to_fmae(weights: dict[str, Tensor]) -> Converted:
-    """Renames the weights of an ``AUClassifier``, of MMPretrain's MAE, or of their backbone back.
+    """Renames the weights of an ``AUClassifier``, MMPretrain's MAE or a backbone to MAE's names.
 
     Args:
         weights: Tensors by MMPretrain's names, with or without ``backbone.``.
 
     Raises:
-        ValueError: If there is a tensor that the authors' models do not have, or one is missing.
+        ValueError: If a tensor is missing, or the authors' models do not have it.
     """
     if 'patch_embed.proj.weight' in weights:
-        raise ValueError("the weights are in MAE's and timm's names already. Remedy: use them as "
-                         'they are; the way to MMPretrain is fmae_to_mmpretrain.py')
+        raise ValueError("the weights have MAE's and timm's names already. Remedy: use them as "
+                         'they are; fmae_to_mmpretrain.py converts them for MMPretrain')
     left_out = [name for name in weights if name.startswith(_NO_WEIGHTS)]
     weights = {name: value for name, value in weights.items() if name not in left_out}
     if not any(name.startswith('backbone.') for name in weights):
@@ -131,24 +132,24 @@ def to_fmae(weights: dict[str, Tensor]) -> Converted:
 def fmae_to_mmpretrain(source: str | os.PathLike, target: str | os.PathLike,
                        img_size: int | None = None, aus: Sequence[int] = (),
                        trust_pickle: bool = False) -> Converted:
-    """Converts a file by :func:`to_mmpretrain`.
+    """Converts a file with :func:`to_mmpretrain`.
 
     Args:
         source: Path or URL of a ``.pth`` or ``.safetensors`` file.
         target: ``.pth`` or ``.safetensors`` file to write.
         img_size: See :func:`to_mmpretrain`.
-        aus: Numbers of the AUs in the order of the head's outputs; noted in the file as
-            ``dataset_meta``, for no checkpoint of the authors says them.
+        aus: Numbers of the AUs in the order of the head's outputs. They are stored as
+            ``dataset_meta``, because no checkpoint of the authors names them.
         trust_pickle: See :func:`fmae_iat_plugin.weights.checkpoint.read_checkpoint`.
 
     Raises:
-        ConnectionError, FileNotFoundError: If the source cannot be had.
+        ConnectionError, FileNotFoundError: If the source cannot be fetched.
         ValueError: If it is refused or does not fit, or ``aus`` does not fit the head.
     """
     converted = _explained(to_mmpretrain, source, trust_pickle, img_size)
     size = converted.size
     if aus and len(aus) != size.num_classes:
-        raise ValueError(f'{len(aus)} AUs were given ({list(aus)}) for a head of '
+        raise ValueError(f'{len(aus)} AUs were given ({list(aus)}) for a head with '
                          f'{size.num_classes} outputs in {source}')
     meta = dict(source=os.path.basename(os.fspath(source)), size=size.describe(), arch=size.arch,
                 img_size=size.img_size, patch_size=size.patch, num_classes=size.num_classes,
@@ -161,7 +162,7 @@ def fmae_to_mmpretrain(source: str | os.PathLike, target: str | os.PathLike,
 
 def mmpretrain_to_fmae(source: str | os.PathLike, target: str | os.PathLike,
                        trust_pickle: bool = False) -> Converted:
-    """Converts a file by :func:`to_fmae`; the weights stand under ``model``, as the authors' do."""
+    """Converts a file with :func:`to_fmae`; the weights have the authors' key, ``model``."""
     converted = _explained(to_fmae, source, trust_pickle)
     write_checkpoint(target, converted.weights,
                      dict(source=os.path.basename(os.fspath(source))), key='model')
@@ -169,7 +170,7 @@ def mmpretrain_to_fmae(source: str | os.PathLike, target: str | os.PathLike,
 
 
 def _explained(convert, source, trust_pickle: bool, *options) -> Converted:
-    """Reads and renames; an error says which file it is about."""
+    """Reads and renames; an error names the file."""
     weights = read_state_dict(source, trust_pickle)
     try:
         return convert(weights, *options)
@@ -179,7 +180,7 @@ def _explained(convert, source, trust_pickle: bool, *options) -> Converted:
 
 def _rename(name: str, stems: dict[str, str], blocks: dict[str, str],
             in_block: dict[str, str]) -> str:
-    """The new name; the old one where no rule knows it."""
+    """The new name, or the old one if no rule applies."""
     match = re.fullmatch(r'(.+?)(\.weight|\.bias)?', name)
     stem, leaf = match[1], match[2] or ''
     if stem in stems:
@@ -193,7 +194,7 @@ def _rename(name: str, stems: dict[str, str], blocks: dict[str, str],
 def _interpolate(weights: dict[str, Tensor], size: ViTSize, img_size: int) -> dict[str, Tensor]:
     """The position embeddings ``[1, 1 + grid * grid, D]`` for another grid."""
     if img_size <= 0 or img_size % size.patch:
-        raise ValueError(f'img_size is {img_size}. Remedy: a multiple of the patch size '
+        raise ValueError(f'img_size is {img_size}. Remedy: set a multiple of the patch size '
                          f'{size.patch}')
     old, new = (size.grid, ) * 2, (img_size // size.patch, ) * 2
     return {name: resize_pos_embed(value, old, new) if name.endswith('pos_embed') else value

@@ -1,8 +1,8 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Downloads a file, from a web server or Google Drive, so that it is whole and right or not there.
+"""Downloads a file from a web server or Google Drive; the file is complete and correct, or absent.
 
-gdown does the transfer: it goes on where an interrupted one stopped (``Range``, ``If-Range``),
-follows Google Drive's pages, and draws a bar with the time left.
+gdown does the transfer: it continues an interrupted one (``Range``, ``If-Range``), follows Google
+Drive's pages, and draws a bar with the time left.
 """
 
 import hashlib
@@ -20,30 +20,31 @@ def fetch(url: str, target: Path, sha256: Optional[str] = None, retries: int = 4
           timeout: float = 60.) -> str:
     """Download a file; returns its SHA-256.
 
-    What was received of an interrupted download stays beside ``target`` under a hidden name that
-    ends with ``.part``, and the next call goes on from there.
+    The part of an interrupted download that was received stays beside ``target`` under a hidden
+    name that ends with ``.part``, and the next call continues from there.
 
     Args:
-        url: http or https; Google Drive's links are understood.
-        target: Gets this name when it is complete and its checksum was compared.
-        sha256: 64 hexadecimal digits, compared in any case; None: nothing is known of the file.
-        retries: After a broken connection, before giving up.
+        url: Address, http or https; Google Drive's links are understood.
+        target: Path of the file; it appears when the file is complete and its checksum compared.
+        sha256: 64 hexadecimal digits in any case; None: the checksum is unknown.
+        retries: Number of attempts after a broken connection.
         timeout: Seconds to wait for an answer, and between two pieces of data.
 
     Raises:
-        ConnectionError: If it cannot be had, or only in part.
+        ConnectionError: If the file cannot be fetched completely.
         ImportError: If gdown is not installed.
-        ValueError: If the checksum is another; nothing is left then. If ``sha256`` is none.
+        ValueError: If ``sha256`` is not a checksum, or if the file has another one; the file is
+            then removed.
     """
     if sha256 is not None and not re.fullmatch('[0-9a-fA-F]{64}', sha256):
-        raise ValueError(f'{sha256!r} is no SHA-256. Remedy: 64 hexadecimal digits')
-    with needs_extra('zoo', 'downloads', 'fetch it with a browser and give it by --file FILE'):
+        raise ValueError(f'{sha256!r} is not a SHA-256. Remedy: give 64 hexadecimal digits')
+    with needs_extra('zoo', 'downloads', 'fetch it with a browser and name it with --file FILE'):
         import gdown
         import requests
         from gdown.exceptions import DownloadError, FileURLRetrievalError
     target.parent.mkdir(parents=True, exist_ok=True)
     unchecked = target.with_name(f'.{target.name}.unchecked')
-    by_hand = 'Remedy: fetch it with a browser and give it by --file FILE'
+    by_hand = 'Remedy: fetch it with a browser and name it with --file FILE'
     try:
         with FileLock(target.with_name(f'.{target.name}.lock'), timeout=0):
             gdown.download(url, str(unchecked), resume=True, retries=retries, timeout=timeout,
@@ -52,14 +53,14 @@ def fetch(url: str, target: Path, sha256: Optional[str] = None, retries: int = 4
             if sha256 is not None and found != sha256.lower():
                 unchecked.unlink()
                 raise ValueError(f'{url} gave a file with the SHA-256 {found} instead of {sha256}; '
-                                 'it was removed. Remedy: download again; if it stays so, the file '
-                                 'there has changed')
+                                 'it was removed. Remedy: download again; if this repeats, the '
+                                 'file there has changed')
             os.replace(unchecked, target)
     except Timeout as error:
-        raise ConnectionError(f'another process downloads {target} already') from error
+        raise ConnectionError(f'another process is downloading {target}') from error
     except FileURLRetrievalError as error:
         reason = ' '.join(str(error).split())
-        raise ConnectionError(f'Google Drive does not give {url} to a program: {reason} {by_hand}'
+        raise ConnectionError(f'Google Drive refuses {url} to programs: {reason} {by_hand}'
                               ) from error
     except requests.HTTPError as error:
         answer = error.response
@@ -67,8 +68,8 @@ def fetch(url: str, target: Path, sha256: Optional[str] = None, retries: int = 4
                               f'{by_hand}') from error
     except (DownloadError, requests.RequestException) as error:
         raise ConnectionError(
-            f'{url}: {error} Remedy: the same command goes on where it stopped; to begin again '
-            f'remove {unchecked}*.part') from error
+            f'{url}: {error} Remedy: give the same command again, which continues the download; to '
+            f'start anew, remove {unchecked}*.part') from error
     return found
 
 

@@ -2,7 +2,7 @@
 """Hugging Face's names of a ViT, or of a MAE with its decoder, changed to timm's.
 
 ``ViTModel``, ``ViTForImageClassification`` and ``ViTMAEForPreTraining`` of ``transformers`` keep
-query, key and value apart, where timm has one matrix with the three below each other.
+query, key and value apart; timm stacks the three in one matrix.
 """
 
 import re
@@ -30,7 +30,7 @@ _IN_BLOCK = (
 
 
 def is_hugging_face(weights: dict[str, Tensor]) -> bool:
-    """Tells whether a state dict carries Hugging Face's names."""
+    """Whether a state dict has Hugging Face's names."""
     return any(name.removeprefix('vit.').startswith('embeddings.') for name in weights)
 
 
@@ -38,7 +38,7 @@ def hugging_face_to_timm(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """Renames the tensors and joins ``query``, ``key``, ``value`` (``[D, D]``) to ``[3D, D]``.
 
     Args:
-        weights: Tensors by Hugging Face's names. A name that no rule knows stays as it is.
+        weights: Tensors by Hugging Face's names. A name without a rule is kept.
 
     Returns:
         Tensors by timm's names.

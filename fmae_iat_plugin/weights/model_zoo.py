@@ -1,10 +1,10 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """The model zoo: every config by a name, what is published about it, and where its weights are.
 
-``model-index.yml`` and the metafiles say it, in OpenMMLab's format. Importing the package makes the
-names known to ``mmpretrain.get_model`` and ``list_models``. The weights are the FMAE authors', in
-MAE's names; they are fetched from the authors and converted to ``checkpoints/NAME.pth``, and that
-file is what ``pretrained=True`` and ``tools/predict.py --model NAME`` load.
+``model-index.yml`` and the metafiles hold this in OpenMMLab's format. Importing the package makes
+the names known to ``mmpretrain.get_model`` and ``list_models``. The weights are the FMAE authors',
+in MAE's names. They are fetched from the authors and converted to ``checkpoints/NAME.pth``, which
+``pretrained=True`` and ``tools/predict.py --model NAME`` load.
 """
 
 import argparse
@@ -40,19 +40,19 @@ from .zoo_index import (
     zoo_root,
 )
 
-SCHEME = 'fmae-zoo://'  # what stands in MMPretrain's index in the place of an address
-_MMDET = 'configs/face_detection/'  # built by mmdet: not MMPretrain's to know
+SCHEME = 'fmae-zoo://'  # replaces an address in MMPretrain's index
+_MMDET = 'configs/face_detection/'  # mmdet builds these, so MMPretrain does not list them
 _PROTOCOLS = dict(BP4D='bp4d', BP4DPlus='bp4dplus', DISFA='disfa')
-# a part of the model that a file may be without: nothing that predicts
+# parts of the model that a file may lack, because prediction does not use them
 _OPTIONAL = dict(MAE='neck.', AUClassifier='adversary.')
 
 
 def register_zoo() -> None:
     """Makes the names known to MMPretrain; does nothing without a model index.
 
-    MMPretrain gives ``pretrained=True`` a random model and a warning where an index has no weights,
-    and cannot read the authors' names. So its index gets an address of ours in their place, whose
-    loader takes ``checkpoints/NAME.pth`` or says how to get it.
+    If an index has no weights, MMPretrain gives ``pretrained=True`` a random model and a warning,
+    and it cannot read the authors' names. So its index gets an address of this plugin instead; the
+    loader of that address reads ``checkpoints/NAME.pth`` or says how to get it.
     """
     root = zoo_root()
     if root is None:
@@ -73,7 +73,7 @@ def load_from_zoo(filename: str, map_location=None) -> dict:
     """MMEngine's checkpoint loader for ``fmae-zoo://NAME``.
 
     Raises:
-        FileNotFoundError: If the converted file is not there, see :func:`find_weights_file`.
+        FileNotFoundError: If the converted file does not exist, see :func:`find_weights_file`.
         ValueError: If the name is unknown, or the file is refused or does not fit the model.
     """
     model = find_model(filename.removeprefix(SCHEME))
@@ -87,7 +87,7 @@ def check_fit(model: ZooModel, weights: Dict[str, Tensor], path) -> None:
     """Compares names and shapes with the model of the config.
 
     Raises:
-        ValueError: If any differs. MAE's decoder or the adversary may be wholly absent.
+        ValueError: If any differs. MAE's decoder or the adversary may be absent as a whole.
     """
     cfg = Config.fromfile(model.config).model
     with torch.device('meta'), DefaultScope.overwrite_default_scope('mmpretrain'):
@@ -102,24 +102,24 @@ def check_fit(model: ZooModel, weights: Dict[str, Tensor], path) -> None:
     if wrong:
         raise ValueError(f'{path} does not fit {model.name}: {len(wrong)} weights are missing, left'
                          f' over or of another shape ({", ".join(wrong[:4])}). Remedy: the file '
-                         'that belongs to the name')
+                         'that belongs to this name')
 
 
 def convert(model: ZooModel, source: str, folder: str = FOLDER, trust_pickle: bool = False) -> Path:
     """Converts a file of the authors to ``folder/NAME.pth``.
 
     Args:
-        model: Whose weights these are.
+        model: Model of the weights.
         source: See :func:`~fmae_iat_plugin.weights.conversion.fmae_to_mmpretrain`.
-        folder: Made if need be.
-        trust_pickle: Runs code that is in the file; only for files of one's own.
+        folder: Created if it does not exist.
+        trust_pickle: Runs code that is in the file; only for your own files.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is refused or does not fit the model; nothing is written then.
+        FileNotFoundError: If the file does not exist.
+        ValueError: If it is refused or does not fit the model; then nothing is written.
     """
     if model.metafile.startswith(_MMDET):
-        raise ValueError(f'{model.name} is a model of mmdet: its weights need no conversion')
+        raise ValueError(f'{model.name} is a model of mmdet, whose weights need no conversion')
     target = Path(folder, f'{model.name}.pth')
     data = Config.fromfile(model.config).get('test_dataloader', {}).get('dataset', {})
     protocol = _PROTOCOLS.get(data.get('type'))
@@ -135,17 +135,17 @@ def download(model: ZooModel, folder: str = FOLDER, url: Optional[str] = None,
     """Downloads the authors' file of a model to ``folder/originals/NAME.pth`` and converts it.
 
     Args:
-        model: What to get.
-        folder: Made if need be.
-        url: Of a copy. Defaults to the authors'.
-        sha256: Of the file. Defaults to the metafile's, None where it has none.
+        model: Model to fetch.
+        folder: Created if it does not exist.
+        url: Address of a copy. Defaults to the authors'.
+        sha256: Checksum of the file. Defaults to the metafile's, which may be None.
 
     Raises:
         ConnectionError, ImportError, ValueError: See :func:`~.download.fetch` and :func:`convert`.
     """
     if not (url or model.weights):
         raise ValueError(f'no weights of {model.name} are public. Remedy: train it (python '
-                         f'tools/train.py {short(model.config)}), or convert a file of yours: '
+                         f'tools/train.py {short(model.config)}), or convert your own file: '
                          f'python tools/model_zoo.py convert {model.name} --file FILE')
     original = Path(folder, 'originals', f'{model.name}.pth')
     if not original.is_file():
@@ -154,7 +154,7 @@ def download(model: ZooModel, folder: str = FOLDER, url: Optional[str] = None,
     try:
         return convert(model, str(original), folder)
     except ValueError as error:
-        raise ValueError(f'{error}. If the download is at fault, remove {original} and try again'
+        raise ValueError(f'{error}. If the download is damaged, remove {original} and try again'
                          ) from error
 
 
@@ -172,7 +172,7 @@ def _list(args: argparse.Namespace) -> None:
     for row in rows:
         line = '  '.join(cell.ljust(width) for cell, width in zip(row, widths))
         sys.stdout.write(line.rstrip() + '\n')
-    sys.stdout.write('\nPUBLISHED: what the paper reports, nothing measured here. LICENCE: of the '
+    sys.stdout.write('\nPUBLISHED: what the paper reports; none was measured here. LICENCE: of the '
                      'weights.\n')
 
 
@@ -192,35 +192,36 @@ def _get(args: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest='command', required=True)
-    show = commands.add_parser('list', help='names, published results, weights')
+    show = commands.add_parser('list', help='list names, published results and weights')
     show.add_argument('pattern', nargs='?', default='', help='part of the name; * and ? match any')
     show.set_defaults(run=_list)
-    get = commands.add_parser('download', help="the authors' weights, converted")
+    get = commands.add_parser('download', help="download the authors' weights and convert them")
     get.add_argument('name')
-    get.add_argument('--url', help='of a copy elsewhere')
-    get.add_argument('--sha256', help='that the file must have')
-    get.add_argument('--file', help='a local file instead')
-    turn = commands.add_parser('convert', help="a local file in the authors' names")
+    get.add_argument('--url', help='address of a copy')
+    get.add_argument('--sha256', help='checksum that the file must have')
+    get.add_argument('--file', help='convert this local file instead of downloading')
+    turn = commands.add_parser('convert', help="convert a local file in the authors' names")
     turn.add_argument('name')
     turn.add_argument('--file', required=True, help='.pth or .safetensors')
-    turn.add_argument('--trust-pickle', action='store_true', help='runs code that is in the file')
+    turn.add_argument('--trust-pickle', action='store_true',
+                      help='allow the file to run code; only for your own files')
     for command in (get, turn):
         command.set_defaults(run=_get)
     for command in (show, get, turn):
         command.add_argument('--out', default=FOLDER, metavar='FOLDER',
-                             help='of the converted weights; default: checkpoints')
+                             help='folder of the converted weights; default: checkpoints')
     return parser
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
-    """The command; returns the exit code: 0, or 2 with one line that says why."""
+    """Run the command; the exit code is 0, or 2 with one line that says why."""
     args = _parser().parse_args(arguments)
     try:
         args.run(args)
     except (ValueError, OSError, ImportError) as error:
         return say_error(error)
     except KeyboardInterrupt:
-        sys.stderr.write('stopped. The same command goes on from here.\n')
+        sys.stderr.write('Stopped. Give the same command again to continue.\n')
         return 130
     return 0
 

@@ -2,7 +2,7 @@
 """Loads a pretrained encoder strictly.
 
 MMEngine's ``init_cfg=dict(type='Pretrained', ...)`` loads with ``strict=False``: a wrong prefix or
-architecture leaves a randomly initialised encoder and a warning. Here it is an error.
+architecture then gives a randomly initialised encoder and a warning. Here it is an error.
 """
 
 import os
@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from .checkpoint import read_state_dict
 from .vit_size import SIZES
 
-# Parts of a checkpoint that an encoder has no use for: the decoder of MAE pretraining (neck,
-# head) and everything around the encoder of an AU classifier.
+# Parts of a checkpoint that an encoder does not need: the decoder of MAE pretraining (neck, head)
+# and everything around the encoder of an AU classifier.
 _NOT_ENCODER = ('neck.', 'head.', 'adversary.', 'data_preprocessor.', 'target_generator.',
                 'target.')
 
@@ -24,10 +24,10 @@ def load_pretrained_encoder(backbone: nn.Module, checkpoint: str | os.PathLike) 
     """Loads the encoder of MAE pretraining, or of an AU classifier, into a VisionTransformer.
 
     Every parameter of the backbone is loaded, except ``ln2`` (the norm on the pooled feature),
-    which MAE does not have: it stays at its initial 1 and 0. Left over may be only ``ln1`` (MAE's
+    which MAE does not have: it stays at its initial 1 and 0. The file may also hold ``ln1`` (MAE's
     final norm, unused in fine-tuning), ``mask_token``, and what surrounds an encoder: decoder,
-    heads, preprocessor. Anything else raises before the backbone is touched. A position
-    embedding for another image size is interpolated (bicubic) by the backbone itself, and logged.
+    heads, preprocessor. Anything else raises an error before the backbone is changed. The backbone
+    interpolates a position embedding for another image size (bicubic), and this is logged.
 
     Args:
         backbone: MMPretrain ``VisionTransformer``.
@@ -74,17 +74,17 @@ def load_pretrained_encoder(backbone: nn.Module, checkpoint: str | os.PathLike) 
     backbone.load_state_dict(known, strict=True)
     parts = sorted({name.split('.')[0] for name in left_over})
     logger.info(f'{checkpoint}: loaded {len(own) - len(fresh)} tensors of {_describe(encoder)}; '
-                f'left at their initial values: {fresh or "none"}; not used: {parts or "nothing"}')
+                f'kept at their initial values: {fresh or "none"}; not used: {parts or "nothing"}')
 
 
 def _may_be_left_over(name: str, prefix: str) -> bool:
-    """Tells whether an encoder may do without this one; in a bare file also what surrounds it."""
+    """Whether an encoder may ignore this tensor; in a bare file also what surrounds an encoder."""
     return (name == 'mask_token' or name.startswith('ln1.')
             or not prefix and name.startswith(_NOT_ENCODER))
 
 
 def _fits(name: str, value: Tensor, own: Tensor) -> bool:
-    """Tells whether a shape is right; a position embedding may have another, square, grid."""
+    """Whether a shape is right; a position embedding may have another square grid."""
     if name != 'pos_embed' or value.shape == own.shape:
         return value.shape == own.shape
     if value.ndim != 3 or value.shape[0] != 1 or value.shape[2] != own.shape[2]:
@@ -99,7 +99,7 @@ def _describe(weights: dict[str, Tensor]) -> str:
     blocks = max(depths, default=-1) + 1
     kernel = weights.get('patch_embed.projection.weight')
     if kernel is None or kernel.ndim != 4 or not blocks:
-        return 'no VisionTransformer'
+        return 'not a VisionTransformer'
     width, patch = kernel.shape[0], kernel.shape[-1]
     letter, arch = SIZES.get((width, blocks), ('', ''))
     name = f'ViT-{letter}, arch={arch!r}' if arch else 'unnamed arch'
@@ -108,19 +108,19 @@ def _describe(weights: dict[str, Tensor]) -> str:
 
 def _explain(checkpoint, encoder: dict, own: dict, missing: list[str], refused: list[str],
              shapes: list[str]) -> str:
-    """Words the error of a checkpoint that does not fit."""
+    """The error message for a checkpoint that does not fit."""
     def listing(items):
         more = f' and {len(items) - 12} more' if len(items) > 12 else ''
         return ', '.join(items[:12]) + more
 
-    lines = [f'checkpoint {checkpoint} does not fit the backbone, nothing was loaded:']
+    lines = [f'checkpoint {checkpoint} does not fit the backbone; nothing was loaded:']
     lines += [f'- {what} ({len(items)}): {listing(items)}' for what, items in (
         ('missing from the checkpoint', missing), ('unknown to the backbone', refused),
         ('of another shape', shapes)) if items]
     theirs, ours = _describe(encoder), _describe(own)
     if theirs != ours:
-        lines.append(f'The checkpoint is {theirs}, the backbone {ours}: choose the checkpoint or '
-                     'backbone.arch and patch_size to match.')
+        lines.append(f'The checkpoint is {theirs}, the backbone is {ours}: choose the checkpoint '
+                     'or backbone.arch and patch_size to match.')
     elif any(name.startswith('ln1.') for name in missing):
         lines.append('Set backbone.final_norm=False: fine-tuning does not use ln1.')
     elif any(name.startswith('ln2.') for name in refused):
@@ -128,5 +128,5 @@ def _explain(checkpoint, encoder: dict, own: dict, missing: list[str], refused: 
     else:
         lines.append('Only ln2 may be missing; only ln1, mask_token and the parts '
                      f'{", ".join(part[:-1] for part in _NOT_ENCODER)} may be left over. Check '
-                     'that the file is complete and that the backbone has its options.')
+                     'that the file is complete and that the backbone has the right options.')
     return '\n'.join(lines)

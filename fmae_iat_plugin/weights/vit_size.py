@@ -1,8 +1,8 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """What a ViT is, read from the shapes of its weights: timm's names, MAE's decoder included.
 
-The number of attention heads leaves no trace in a shape: it follows from the size where that is
-one of FMAE's (S, B, L, H).
+No shape shows the number of attention heads; it follows from the size if that is one of FMAE's (S,
+B, L, H).
 """
 
 import re
@@ -16,7 +16,7 @@ SIZES = {(384, 12): ('S', 'deit-small'), (768, 12): ('B', 'base'), (1024, 24): (
 
 
 class ViTSize(NamedTuple):
-    """Sizes of a ViT; 0 and () stand for a part that is not there."""
+    """Sizes of a ViT; 0 and () mean that the part is absent."""
 
     width: int
     blocks: int
@@ -29,7 +29,7 @@ class ViTSize(NamedTuple):
 
     @property
     def arch(self) -> str | None:
-        """MMPretrain's name of the architecture, None for one without a name."""
+        """MMPretrain's name of the architecture, or None if it has none."""
         known = SIZES.get((self.width, self.blocks))
         return known[1] if known and self.hidden == 4 * self.width else None
 
@@ -39,7 +39,7 @@ class ViTSize(NamedTuple):
         return self.grid * self.patch
 
     def describe(self) -> str:
-        """One line for people."""
+        """A description in one line."""
         if self.arch:
             name = f'ViT-{SIZES[self.width, self.blocks][0]}/{self.patch} (arch={self.arch!r})'
         else:
@@ -57,7 +57,7 @@ def read_size(weights: dict[str, Tensor]) -> ViTSize:
             ``ID_head`` (a layer, or a sequence of layers with GELU between), MAE's decoder.
 
     Raises:
-        ValueError: Naming what is missing, unknown or of another shape.
+        ValueError: If a tensor is missing, unknown or of another shape; the message names it.
     """
     def shape(name: str, ndim: int) -> tuple[int, ...]:
         found = tuple(weights[name].shape) if name in weights else ()
@@ -69,7 +69,7 @@ def read_size(weights: dict[str, Tensor]) -> ViTSize:
 
     if 'patch_embed.proj.weight' not in weights:
         raise ValueError("no 'patch_embed.proj.weight' among the names "
-                         f'{_listing(list(weights))}: this is no ViT of MAE, FMAE, timm or '
+                         f'{_listing(list(weights))}: this is not a ViT of MAE, FMAE, timm or '
                          'Hugging Face. Remedy: give the file that holds the encoder')
     identity = tuple(int(weights[name].shape[0]) for name in identity_layers(weights))
     size = ViTSize(
@@ -93,9 +93,9 @@ def read_size(weights: dict[str, Tensor]) -> ViTSize:
     if lines:
         raise ValueError('\n'.join([
             f'the weights look like {size.describe()}, but do not fit it:', *lines,
-            'Remedy: the whole file of a plain ViT with one class token, a bias on qkv and square '
-            'images; distilled DeiT, register tokens, layer scale and relative positions are '
-            'other models.']))
+            'Remedy: give the whole file of a plain ViT with one class token, a bias on qkv and '
+            'square images; distilled DeiT, register tokens, layer scale and relative positions '
+            'are other models.']))
     return size
 
 
@@ -106,7 +106,7 @@ def identity_layers(weights: dict[str, Tensor]) -> list[str]:
 
 
 def _shapes(size: ViTSize, weights: dict[str, Tensor]) -> dict[str, tuple[int, ...]]:
-    """Every tensor that such a model has. ``weights`` only says which optional parts are there."""
+    """Shapes of all tensors of such a model; ``weights`` only shows which optional parts exist."""
     def linear(name, inputs, outputs):
         return {f'{name}.weight': (outputs, inputs), f'{name}.bias': (outputs, )}
 
@@ -152,6 +152,6 @@ def _shapes(size: ViTSize, weights: dict[str, Tensor]) -> dict[str, tuple[int, .
 
 
 def _listing(items: list[str]) -> str:
-    """The first twelve and how many more."""
+    """The first twelve items, and the number of the others."""
     more = f' and {len(items) - 12} more' if len(items) > 12 else ''
     return ', '.join(items[:12]) + more

@@ -1,7 +1,7 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """The index of the model zoo: ``model-index.yml`` and the metafiles it imports.
 
-They are in OpenMMLab's format, with a few fields of our own: ``Task`` of a model without results,
+They are in OpenMMLab's format, with a few additional fields: ``Task`` of a model without results,
 ``Weights License``, ``Weights From`` and ``SHA256`` of the authors' file.
 """
 
@@ -12,18 +12,18 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 
 import yaml
 
-FOLDER = 'checkpoints'  # of converted weights
+FOLDER = 'checkpoints'  # folder of converted weights
 
 
 class ZooModel(NamedTuple):
     """An entry of a metafile.
 
     Attributes:
-        metafile (str): Below the root of the zoo, as ``config`` is absolute.
-        results (tuple[str, ...]): What the paper reports, a line each; never numbers of ours.
-        weights (str, optional): Where the authors' file is.
-        license, source (str): Of the weights.
-        sha256 (str, optional): Of the authors' file, where it is known.
+        metafile (str): Path below the root of the zoo; ``config`` is absolute.
+        results (tuple[str, ...]): What the paper reports, one line each; never our own numbers.
+        weights (str, optional): Address of the authors' file.
+        license, source (str): Licence and source of the weights.
+        sha256 (str, optional): Checksum of the authors' file, if it is known.
     """
 
     name: str
@@ -72,7 +72,7 @@ def _read(path: Path) -> dict:
 
 
 def metafiles(root: Path) -> List[str]:
-    """Their paths below ``root``."""
+    """Paths of the metafiles below ``root``."""
     return _read(root / 'model-index.yml')['Import']
 
 
@@ -99,25 +99,25 @@ def load_zoo() -> Dict[str, ZooModel]:
 
 
 def find_model(name: str) -> ZooModel:
-    """The model of a name.
+    """Find a model by its name.
 
     Raises:
-        ValueError: If there is none; names that look like it are in the message.
+        ValueError: If there is none; the message suggests similar names.
     """
     zoo = load_zoo()
     if name.lower() not in zoo:
         near = difflib.get_close_matches(name.lower(), zoo, 3, 0.5)
         near = f' Did you mean {", ".join(near)}?' if near else ''
-        raise ValueError(f'the model zoo has no {name!r}.{near} Remedy: python '
-                         'tools/model_zoo.py list shows the names.')
+        raise ValueError(f'the model zoo has no {name!r}.{near} Remedy: list the names with python '
+                         'tools/model_zoo.py list.')
     return zoo[name.lower()]
 
 
 def find_weights_file(model: ZooModel, folder: str = FOLDER) -> Path:
-    """The converted weights of a model.
+    """Find the converted weights of a model.
 
     Raises:
-        FileNotFoundError: If they are not there; the message says how to get them.
+        FileNotFoundError: If they do not exist; the message says how to get them.
     """
     path = Path(folder, f'{model.name}.pth')
     if path.is_file():
@@ -133,16 +133,16 @@ def find_weights_file(model: ZooModel, folder: str = FOLDER) -> Path:
 
 
 def resolve_model(model: str, weights: Optional[str] = None) -> Tuple[str, str]:
-    """Config and checkpoint of what a user named.
+    """Config and checkpoint of the model that a user named.
 
     Args:
         model: A config file, or a name of the zoo.
         weights: Checkpoint; None: the zoo's converted weights, ``checkpoints/NAME.pth``.
 
     Raises:
-        FileNotFoundError: If the zoo's weights are not there, see :func:`find_weights_file`.
-        ValueError: If the zoo has no such name, its model predicts no action units, or a config
-            file came without weights.
+        FileNotFoundError: If the zoo's weights do not exist, see :func:`find_weights_file`.
+        ValueError: If the zoo has no such name, the model does not predict action units, or a
+            config file was given without weights.
     """
     if Path(model).suffix == '.py':
         if weights is None:
@@ -150,10 +150,10 @@ def resolve_model(model: str, weights: Optional[str] = None) -> Tuple[str, str]:
         return model, weights
     entry = find_model(model)
     if not entry.predicts_aus:
-        raise ValueError(f'{entry.name} does not predict action units, it is for: {entry.task}')
+        raise ValueError(f'{entry.name} does not predict action units; it is for: {entry.task}')
     return str(entry.config), weights or str(find_weights_file(entry))
 
 
 def short(path: Path) -> Path:
-    """From the root of the zoo on, as commands are given there."""
+    """The path relative to the root of the zoo, for commands that are given there."""
     return path.relative_to(zoo_root())

@@ -125,7 +125,7 @@ def test_folds_by_number_deal_the_subjects(face_table):
     (dict(aus=(1, 'AU1')), ROWS, 'names an action unit twice'),
     (dict(split='train'), ROWS[:2], r'no row in split .train. of fold 1 .*\(B, C\)'),
     (dict(aus=(1, 12)), ROWS, 'no column AU12; the table has AU1, AU2'),
-    (dict(protocol=dict(folds={'1': ['A'], '2': ['A']})), ROWS, "'A' stands in fold 1 and"),
+    (dict(protocol=dict(folds={'1': ['A'], '2': ['A']})), ROWS, "'A' is in fold 1 and"),
     (dict(), ROWS + ['d.png,D,0,0'], "line 8: subject 'D' is in no fold"),
     (dict(), ROWS + ['d.png,,0,0'], 'line 8: no subject'),
     (dict(split='test'), ROWS[2:], 'no row in split .test. of fold 1'),

@@ -17,10 +17,11 @@ def test_every_code_as_every_type(tmp_path, code, store):
 @pytest.mark.parametrize('value', ['11', '-1', 2.5, 'happy', True, [1, 2], b'3', np.nan])
 def test_anything_else_is_an_error(tmp_path, value):
     np.save(tmp_path / '1_exp.npy', value)
-    with pytest.raises(ValueError, match=r'1_exp\.npy: no expression label 0\.\.10 but .*Remedy'):
+    with pytest.raises(ValueError, match=r'1_exp\.npy: expected an expression label 0\.\.10, '
+                       'found .*Remedy'):
         read_code(tmp_path / '1_exp.npy')
 
 
 def test_no_file(tmp_path):
-    with pytest.raises(ValueError, match='1_exp.npy: no expression label'):
+    with pytest.raises(ValueError, match='1_exp.npy: expected an expression label'):
         read_code(tmp_path / '1_exp.npy')

@@ -186,17 +186,17 @@ def test_affectnet_missing_class_folder(tmp_path):
 def test_affectnet_bad_code(tmp_path, value):
     root = affectnet_release(tmp_path, [3, 0])
     np.save(root / 'train_set/annotations/1_exp.npy', value)
-    with pytest.raises(ValueError, match=r'1_exp.npy: no expression label 0\.\.10 but '):
+    with pytest.raises(ValueError, match=r'1_exp.npy: expected an expression label 0\.\.10, '):
         build('AffectNet', root)
 
 
 def test_affectnet_broken_npy(tmp_path):
     root = affectnet_release(tmp_path, [3, 0])
     (root / 'train_set/annotations/1_exp.npy').write_bytes(b'')
-    with pytest.raises(ValueError, match=r'1_exp.npy: no expression label'):
+    with pytest.raises(ValueError, match=r'1_exp.npy: expected an expression label'):
         build('AffectNet', root)
     np.save(root / 'train_set/annotations/1_exp.npy', np.array({}), allow_pickle=True)
-    with pytest.raises(ValueError, match=r'1_exp.npy: no expression label'):
+    with pytest.raises(ValueError, match=r'1_exp.npy: expected an expression label'):
         build('AffectNet', root)
 
 

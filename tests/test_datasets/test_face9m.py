@@ -119,7 +119,7 @@ def test_list_file(tmp_path):
     dataset = build(str(tmp_path / 'images'), ann_file=str(listing))
     assert colours(dataset) == [6, 0, 1]  # as listed
     listing.write_text('a.png\nx/b.pgm extra\n')
-    with pytest.raises(ValueError, match=r"list.txt, line 2: 'x/b.pgm extra' is no image path"):
+    with pytest.raises(ValueError, match=r"list.txt, line 2: 'x/b.pgm extra' is not an image path"):
         build(str(tmp_path / 'images'), ann_file=str(listing))
     with pytest.raises(ValueError, match='needs one data_root'):
         build([str(tmp_path / 'images'), str(tmp_path / 'outside')], ann_file=str(listing))
@@ -149,8 +149,8 @@ def test_bad_sources(tmp_path):
         ([f'{here}/images', f'{here}/images/x'], 'overlap'),
         ([f'{here}/images', f'{here}/images/../images'], 'overlap'),
         ([f'{here}/shards', f'{here}/shards/00.tar'], '00.tar is named by two sources'),
-        ('', 'give data_root'),
-        ([], 'give data_root'),
+        ('', 'set data_root'),
+        ([], 'set data_root'),
     ):
         with pytest.raises((ValueError, FileNotFoundError), match=message):
             build(root)

@@ -56,13 +56,13 @@ def test_unknown_fold_is_named():
 
 
 @pytest.mark.parametrize('folds, words', [
-    ({'1': ['A', 'B'], '2': ['B']}, "'B' stands in fold 1 and in fold 2"),
-    ({'1': ['A', 'A'], '2': ['B']}, "'A' stands in fold 1 and in fold 1"),
+    ({'1': ['A', 'B'], '2': ['B']}, "'B' is in fold 1 and in fold 2"),
+    ({'1': ['A', 'A'], '2': ['B']}, "'A' is in fold 1 and in fold 1"),
     ({'1': ['A'], '2': []}, 'fold 2 has no subjects'),
     ({'1': ['A'], '2': 'B'}, "fold 2 has no subjects but 'B'"),
-    ({'1': [1], '2': ['1']}, "'1' stands in fold 1 and in fold 2"),
-    ({'1': ['A'], '01': ['B']}, "fold '01' is no new number"),
-    ({'1': ['A'], 'two': ['B']}, "fold 'two' is no new number"),
+    ({'1': [1], '2': ['1']}, "'1' is in fold 1 and in fold 2"),
+    ({'1': ['A'], '01': ['B']}, "fold '01' is not a new number"),
+    ({'1': ['A'], 'two': ['B']}, "fold 'two' is not a new number"),
     ({}, 'no `folds`'),
 ])
 def test_bad_folds_are_errors(tmp_path, folds, words):
@@ -78,7 +78,7 @@ def test_bad_files_are_errors(tmp_path):
     with pytest.raises(FileNotFoundError, match='neither one of bp4d, bp4dplus, disfa nor a file'):
         load_protocol('bp5d')
     (tmp_path / 'own.json').write_text('{"folds": {\n"1": [}')
-    with pytest.raises(ValueError, match='own.json, line 2: no JSON'):
+    with pytest.raises(ValueError, match='own.json, line 2: not JSON'):
         load_protocol(tmp_path / 'own.json')
 
 

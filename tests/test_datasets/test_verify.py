@@ -128,7 +128,7 @@ def test_a_subject_on_two_sides_of_a_column(faces, column):
 def test_folds_that_share_a_subject_are_no_protocol(faces):
     (faces.root / 'folds.json').write_text(json.dumps(
         {'folds': {'1': ['anna', 'ben'], '2': ['ben', 'cleo', 'dora']}}))
-    with pytest.raises(ValueError, match="'ben' stands in fold 1 and in fold 2"):
+    with pytest.raises(ValueError, match="'ben' is in fold 1 and in fold 2"):
         faces.verify()
 
 

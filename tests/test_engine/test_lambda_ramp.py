@@ -102,7 +102,7 @@ def test_a_resumed_run_goes_on_as_if_it_had_not_stopped(make_runner, tmp_path):
 
 
 @pytest.mark.parametrize('options,message', [
-    (dict(share=0), 'share is 0, it must be'), (dict(share=1.5), 'share is 1.5'),
+    (dict(share=0), 'share is 0, but it must be'), (dict(share=1.5), 'share is 1.5'),
     (dict(share=float('nan')), 'share is nan'), (dict(shape='cosine'), "'cosine' is none of")])
 def test_wrong_arguments(options, message):
     with pytest.raises(ValueError, match=message):

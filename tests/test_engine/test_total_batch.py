@@ -69,7 +69,7 @@ def test_other_sampler_counts_per_process(monkeypatch):
 @pytest.mark.parametrize(('kwargs', 'words'), [
     ({'total': 66}, 'total batch size 66 cannot be divided among 4 processes x 1'),
     ({'accumulative_counts': 3}, '64 .* 4 processes x 3 .* multiple of 12'),
-    ({'n': 63}, '63 samples make no batch of 64'),
+    ({'n': 63}, '63 samples do not fill a batch of 64'),
     ({'round_up': False, 'drop_last': False, 'n': 65}, '65 samples on 4 .*round_up=True'),
     ({'accumulative_counts': 2, 'drop_last': False}, 'set drop_last=True'),
 ])

@@ -66,7 +66,7 @@ def test_counts_of_an_experiment_need_the_same_people_in_all_seeds():
     assert people_ == names and counts.shape == (4, 3, 4, 3)
     for seed in range(3):
         np.testing.assert_array_equal(counts[:, seed], subject_counts(found, labels, who))
-    with pytest.raises(ValueError, match='4 and 2 subjects'):
+    with pytest.raises(ValueError, match='different subjects, 4 and 2'):
         experiment_counts([folds, folds[:1]])
 
 

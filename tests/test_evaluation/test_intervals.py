@@ -98,7 +98,7 @@ def test_undefined_draws():
     low, high = bootstrap(lambda draws: np.where(draws[:, 0] > 0, np.nan, 7.0), 4)
     assert np.isnan(low) and np.isnan(high)  # three quarters to the fourth = 32 % are defined
     assert bootstrap(lambda draws: np.where(draws[:, 0] == 4, np.nan, 7.0), 4) == (7, 7)
-    with pytest.raises(ValueError, match='at least 2, not 1'):
+    with pytest.raises(ValueError, match='at least 2 subjects, got 1'):
         bootstrap_mean([0.5])
 
 

@@ -44,7 +44,7 @@ def test_pooled_f1_is_that_of_the_joined_frames(tmp_path, repo):
 def test_overlapping_folds_are_an_error(tmp_path):
     write(tmp_path, 'a.npz', 0)
     write(tmp_path, 'b.npz', 1, first=39)
-    with pytest.raises(ValueError, match=r"'39.jpg' is in .*a.npz and in .*b.npz. Remedy"):
+    with pytest.raises(ValueError, match=r"'39.jpg' is in both .*a.npz and .*b.npz. Remedy"):
         pool_predictions([str(tmp_path / 'a.npz'), str(tmp_path / 'b.npz')])
 
 

@@ -58,5 +58,5 @@ def test_probe_and_expressions():
 
 
 def test_another_name_is_refused():
-    with pytest.raises(ValueError, match="no published ablation 'epochs'. Remedy: one of lambda,"):
+    with pytest.raises(ValueError, match="'epochs'. Remedy: choose one of lambda,"):
         published_ablation('epochs')

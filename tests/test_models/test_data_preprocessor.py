@@ -154,7 +154,7 @@ def test_bad_probability(erase):
 
 
 def test_erasing_needs_normalisation():
-    with pytest.raises(ValueError, match='give `mean` and `std`'):
+    with pytest.raises(ValueError, match='Remedy: set `mean` and `std`'):
         MODELS.build(dict(type='FaceDataPreprocessor', random_erasing=dict(prob=0.25)))
 
 

@@ -40,7 +40,7 @@ def test_errors(tmp_path):
     with pytest.raises(FileNotFoundError, match='work-dir'):
         read_scalars(tmp_path)
     run(tmp_path, '1', [{'accuracy': 1.0, 'step': 1}])
-    with pytest.raises(KeyError, match="no 'f1/mean' but accuracy, step"):
+    with pytest.raises(KeyError, match="reports accuracy, step, but not 'f1/mean'"):
         metric_by_epoch(tmp_path, 'f1/mean')
 
 

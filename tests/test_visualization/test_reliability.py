@@ -60,7 +60,7 @@ def test_many_long_names_stay_inside(readable):
     (lambda p, o, n: (p, o[:-1], n), r'shapes \(10,\), \(9,\), \(10,\)'),
     (lambda p, o, n: (p[::-1], o, n), 'bin 0 of 10 covers 0..0.1'),
     (lambda p, o, n: (p * np.nan, o, n), 'bin 0 of 10'),
-    (lambda p, o, n: (p, o * 100, n), 'leave 0..1'),
+    (lambda p, o, n: (p, o * 100, n), 'must lie in 0..1'),
     (lambda p, o, n: (p, o, n * 0), 'at least one label'),
     (lambda p, o, n: (p, o, -n), 'negative')])
 def test_errors(change, message):

@@ -205,7 +205,7 @@ def test_position_embeddings_for_another_image_size(tmp_path):
     torch.testing.assert_close(model.backbone.pos_embed, wanted)
     mae = to_mmpretrain(MAETwin().state_dict(), img_size=72).weights
     assert mae['neck.decoder_pos_embed'].shape == (1, 145, 128)
-    with pytest.raises(ValueError, match='img_size is 60. Remedy: a multiple of the patch size 8'):
+    with pytest.raises(ValueError, match='img_size is 60. Remedy: set a multiple of the patch'):
         to_mmpretrain(twin.state_dict(), img_size=60)
 
 
@@ -347,7 +347,7 @@ def test_commands_name_file_and_remedy(tmp_path, command):
     ({'pos_embed': torch.zeros(1, 16, 32)}, 'pos_embed (1, 16, 32) instead of (1, 10, 32)'),
     ({'blocks.1.attn.qkv.weight': torch.zeros(64, 32)}, '(64, 32) instead of (96, 32)'),
     ({'decoder_embed.weight': torch.zeros(16, 32)}, 'missing (19): mask_token, '),
-    ({'patch_embed.proj.weight': None}, 'this is no ViT of MAE, FMAE, timm or Hugging Face'),
+    ({'patch_embed.proj.weight': None}, 'this is not a ViT of MAE, FMAE, timm or Hugging Face'),
 ])
 def test_weights_that_do_not_fit(change, words):
     weights = {**fine_tuned().state_dict(), **change}

@@ -37,7 +37,7 @@ def test_full_download(server, tmp_path, sha256):
 def test_interrupted_is_resumed(server, tmp_path):
     target = tmp_path / 'weights.pth'
     server.cut = 2 * 2**20 + 5
-    with pytest.raises(ConnectionError, match='the same command goes on where it stopped'):
+    with pytest.raises(ConnectionError, match='give the same command again'):
         fetch(server.url + '/weights.pth', target, SHA256, retries=0)
     part, = left(tmp_path)
     assert part.endswith('.part')
@@ -56,7 +56,7 @@ def test_a_server_that_cannot_resume_spoils_nothing(server, tmp_path):
     with pytest.raises(ConnectionError):
         fetch(server.url + '/weights.pth', target, retries=0)
     server.cut, server.resumes = None, False
-    with pytest.raises(ConnectionError, match=r'to begin again remove .*\.unchecked\*\.part'):
+    with pytest.raises(ConnectionError, match=r'to start anew, remove .*\.unchecked\*\.part'):
         fetch(server.url + '/weights.pth', target, retries=0)
     assert not target.exists()
 
@@ -92,14 +92,14 @@ def test_google_drive(server, tmp_path, google_drive):
 
 
 def test_google_drive_refuses(server, tmp_path, google_drive):
-    with pytest.raises(ConnectionError, match='Google Drive does not give .*--file FILE'):
+    with pytest.raises(ConnectionError, match='Google Drive refuses .*--file FILE'):
         fetch('https://drive.google.com/uc?id=unknown', tmp_path / 'weights.pth')
     assert left(tmp_path) == []
 
 
 def test_one_process_at_a_time(server, tmp_path):
     with FileLock(tmp_path / '.weights.pth.lock'):
-        with pytest.raises(ConnectionError, match='another process downloads'):
+        with pytest.raises(ConnectionError, match='another process is downloading'):
             fetch(server.url + '/weights.pth', tmp_path / 'weights.pth')
 
 

@@ -184,7 +184,7 @@ def test_a_hostile_file_is_refused_without_running(zoo, tmp_path, capsys):
     (['convert', 'small_au', '--file', 'none.pth'], 'error: checkpoint none.pth does not exist'),
     (['list', 'nothing'], "error: no name of the model zoo matches 'nothing'"),
     (['download', 'small_au', '--sha256', 'ab' * 32], 'error: http://127.0.0.1:'),
-    (['download', 'small_au', '--sha256', 'ab'], "error: 'ab' is no SHA-256"),
+    (['download', 'small_au', '--sha256', 'ab'], "error: 'ab' is not a SHA-256"),
     (['download', 'small_au', '--url', 'http://127.0.0.1:9/x.pth'], 'error: http://127.0.0.1:9/x')])
 def test_errors_are_one_line(zoo, monkeypatch, capfd, arguments, message):
     if arguments[0] == 'download':
@@ -203,7 +203,7 @@ def test_list(zoo, capsys):
     assert rows[0].split('  ')[0] == 'small_au'
     assert 'download  CC BY-NC 4.0  -' in rows[0] and 'nobody' in rows[0]
     assert rows[2].endswith('-         -             F1 (published) 12.3, Toys, fold 2')
-    assert 'what the paper reports, nothing measured here' in rows[-1]
+    assert 'what the paper reports; none was measured here' in rows[-1]
     os.mkdir('checkpoints')
     open('checkpoints/small_au.pth', 'w').close()
     main(['list', '*_au'])

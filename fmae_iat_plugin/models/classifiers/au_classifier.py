@@ -6,8 +6,8 @@ The whole method, in the order of the paper::
     feature  = backbone(image)                        # mean of the patch tokens, LayerNorm
     loss_au  = head.loss(feature)                     # binary cross entropy over the coded AUs
     reversed = adversary.neck(feature)                # identity; gradient times -lambda
-    loss_id  = adversary.head.loss(reversed)          # who is it?
-    loss     = loss_au + loss_id                      # so the backbone unlearns identity
+    loss_id  = adversary.head.loss(reversed)          # which subject is it?
+    loss     = loss_au + loss_id                      # the backbone unlearns identity
 
 Source: "Representation Learning and Identity Adversarial Training for Facial Behavior
 Understanding". Prediction and export never touch the adversary.
@@ -74,7 +74,7 @@ class AUClassifier(ImageClassifier):
             load_pretrained_encoder(self.backbone, self.pretrained)
 
     def loss(self, inputs: torch.Tensor, data_samples: List[DataSample]) -> Dict[str, torch.Tensor]:
-        """The losses, to be summed unweighted.
+        """Compute the losses; MMEngine sums them without weights.
 
         Args:
             inputs: ``[N, 3, H, W]``, normalised.

@@ -2,7 +2,7 @@
 """The AU head: one linear layer, binary cross entropy averaged over the coded labels.
 
 MMPretrain's ``MultiLabelClsHead`` divides its loss by the batch size alone (the number of classes
-times the mean) and cannot leave out a missing label; the rest of it is reused.
+times the mean) and cannot leave out a missing label. This class reuses the rest of it.
 """
 
 from typing import Dict, List, Optional, Sequence, Tuple
@@ -45,7 +45,7 @@ class AUHead(MultiLabelClsHead):
             weight = torch.as_tensor(pos_weight, dtype=torch.float32)
             if weight.shape != (num_classes, ) or not (weight > 0).all():
                 raise ValueError(f'pos_weight is {list(pos_weight)}. Remedy: {num_classes} '
-                                 'positive numbers, one an AU.')
+                                 'positive numbers, one per AU.')
             self.loss_module.pos_weight = weight
         self.fc = nn.Linear(in_channels, num_classes)
 
@@ -65,7 +65,7 @@ class AUHead(MultiLabelClsHead):
             if 'gt_score' not in sample or len(sample.gt_score) != self.num_classes:
                 found = len(sample.gt_score) if 'gt_score' in sample else 'no'
                 raise ValueError(
-                    f'{sample.get("img_path", "a sample")!r} has {found} AU labels, the head '
+                    f'{sample.get("img_path", "a sample")!r} has {found} AU labels, the head has '
                     f'num_classes={self.num_classes}. Remedy: the AUs of the data set and '
                     'model.head.num_classes must agree; an image without labels carries NaNs.')
         target = torch.stack([sample.gt_score for sample in data_samples]).to(cls_score)

@@ -1,9 +1,9 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""The adversarial identity head of IAT: who is it, from the gradient-reversed feature.
+"""The adversarial identity head of IAT: predicts the subject from the gradient-reversed feature.
 
 Source: FMAE-IAT, section "Identity adversarial training". The paper writes cross entropy; the
 published numbers (ID loss 0.152 in its Table 7) are binary cross entropy against the one-hot
-identity, the default here.
+identity, which is the default here.
 """
 
 from typing import Dict, List, Optional, Sequence, Tuple
@@ -20,7 +20,7 @@ from ..losses import masked_mean
 
 @MODELS.register_module()
 class LinearIdentityHead(BaseModule):
-    """Identity head: one linear layer; hidden layers only for the ablation.
+    """Identity head of one linear layer; the ablation adds hidden layers.
 
     Args:
         in_channels (int): Width D of the feature.
@@ -33,7 +33,7 @@ class LinearIdentityHead(BaseModule):
         init_cfg (dict, optional): Defaults to None: PyTorch's initialisation.
 
     Raises:
-        ValueError: On another ``loss``.
+        ValueError: If ``loss`` is another name.
     """
 
     def __init__(self,

@@ -6,15 +6,16 @@ from mmengine.dist import all_reduce, get_world_size
 
 
 def masked_mean(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Mean of ``values`` where ``mask``, over all ranks.
+    """Mean of ``values`` where ``mask`` is true, over all ranks.
 
     DDP averages the gradients of the ranks, so each rank returns
     ``world_size * local_sum / global_count``: the average over ranks is then the mean over the
     labelled elements of the total batch, however unevenly they are spread. Without any labelled
     element the result is 0 and still depends on ``values``, so every rank touches every parameter.
 
-    Under gradient accumulation each iteration is a mean of its own and all weigh the same: equal to
-    the mean of the total batch where all labels are there, near it where some are missing.
+    Under gradient accumulation, each iteration takes its own mean, and all iterations weigh the
+    same. The result equals the mean of the total batch if no label is missing, and is near it
+    otherwise.
 
     Args:
         values: Any shape.

@@ -35,7 +35,7 @@ class GradReverse(nn.Module):
 
     Args:
         scale (float): lambda >= 0. The paper: BP4D 2.0, BP4D+ 1.0, DISFA 0.5; 0 stops the
-            identity gradient. Kept as a tensor, so that :meth:`set_scale` recompiles nothing.
+            identity gradient. It is kept as a tensor, so that :meth:`set_scale` recompiles nothing.
 
     Raises:
         ValueError: If ``scale`` is negative or not finite.
@@ -43,14 +43,14 @@ class GradReverse(nn.Module):
 
     def __init__(self, scale: float = 1.0):
         super().__init__()
-        # a setting, not a weight: the config decides, also after loading a checkpoint
+        # a setting, not a weight: the config decides, even after a checkpoint is loaded
         self.register_buffer('scale', torch.zeros(()), persistent=False)
         self.set_scale(scale)
 
     def set_scale(self, scale: float) -> None:
         """Set lambda, e.g. from a schedule."""
         if not math.isfinite(scale) or scale < 0:
-            raise ValueError(f'GradReverse scale (lambda) is {scale}. Remedy: a finite number '
+            raise ValueError(f'GradReverse scale (lambda) is {scale}. Remedy: set a finite number '
                              '>= 0; the minus sign is built in.')
         self.scale.fill_(scale)
 
