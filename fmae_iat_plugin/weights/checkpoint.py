@@ -166,8 +166,8 @@ def check_finite(weights: dict[str, Tensor], checkpoint: str | os.PathLike) -> N
     if bad:
         raise ValueError(
             f'checkpoint {checkpoint} is not finite: {len(bad)} of {len(weights)} tensors hold NaN '
-            f'or infinity ({", ".join(map(str, bad[:4]))}{", ..." * (len(bad) > 4)}), as a '
-            'training leaves that diverged. Remedy: an earlier checkpoint of it')
+            f'or infinity ({", ".join(map(str, bad[:3]))}{", ..." * (len(bad) > 3)}). Remedy: an '
+            'earlier checkpoint, from before the training diverged and its loss became NaN')
 
 
 def misfits(weights: dict[str, Tensor], own: dict[str, Tensor]) -> list[str]:

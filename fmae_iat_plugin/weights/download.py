@@ -35,20 +35,20 @@ def fetch(url: str, target: Path, sha256: Optional[str] = None, retries: int = 4
         ImportError: If gdown is not installed.
         ValueError: If the checksum is another; nothing is left then. If ``sha256`` is none.
     """
-    if sha256 is not None and not re.fullmatch('[0-9a-fA-F]{64}', sha256):
-        raise ValueError(f'{sha256!r} is no SHA-256. Remedy: 64 hexadecimal digits')
+    check_sha256(sha256)
     with needs_extra('zoo', 'downloads', 'fetch it with a browser and give it by --file FILE'):
         import gdown
         import requests
         from gdown.exceptions import DownloadError, FileURLRetrievalError
     target.parent.mkdir(parents=True, exist_ok=True)
-    unchecked = target.with_name(f'.{target.name}.unchecked')
+    origin = hashlib.sha256(url.encode()).hexdigest()[:8]  # what is resumed is the same address's
+    unchecked = target.with_name(f'.{target.name}.{origin}.unchecked')
     by_hand = 'Remedy: fetch it with a browser and give it by --file FILE'
     try:
         with FileLock(target.with_name(f'.{target.name}.lock'), timeout=0):
             gdown.download(url, str(unchecked), resume=True, retries=retries, timeout=timeout,
                            use_cookies=False)
-            found = _sha256(unchecked)
+            found = file_sha256(unchecked)
             if sha256 is not None and found != sha256.lower():
                 unchecked.unlink()
                 raise ValueError(f'{url} gave a file with the SHA-256 {found} instead of {sha256}; '
@@ -72,7 +72,14 @@ def fetch(url: str, target: Path, sha256: Optional[str] = None, retries: int = 4
     return found
 
 
-def _sha256(path: Path) -> str:
+def check_sha256(sha256: Optional[str]) -> None:
+    """Raises ValueError if it is none; None passes."""
+    if sha256 is not None and not re.fullmatch('[0-9a-fA-F]{64}', sha256):
+        raise ValueError(f'{sha256!r} is no SHA-256. Remedy: 64 hexadecimal digits')
+
+
+def file_sha256(path: Path) -> str:
+    """Of a file, in lower case."""
     digest = hashlib.sha256()
     with open(path, 'rb') as file:
         while block := file.read(2**20):

@@ -1,5 +1,8 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Convert weights of FMAE, FMAE-IAT, MAE, timm or Hugging Face ViTs to MMPretrain's names."""
+"""Convert weights of FMAE, FMAE-IAT, MAE, timm or Hugging Face ViTs to MMPretrain's names.
+
+A checkpoint in these names already becomes a file that holds its weights and plain notes only.
+"""
 
 import argparse
 import sys
