@@ -102,7 +102,7 @@ def claim_folder(folder: Path, record: str, settings: dict, what: str,
         old, new = json.loads(path.read_text(encoding='utf-8')), json.loads(text)
         if old != new:
             raise error(f'{folder} holds {what} made with other settings ({path}): '
-                        f'{_differences(old, new)}. Remedy: {remedy}.')
+                        f'{differences(old, new)}. Remedy: {remedy}.')
     else:
         taken = next((name for name in foreign if (folder / name).exists()), None)
         if taken is not None:
@@ -178,7 +178,7 @@ def _holder(folder: Path) -> str:
         return 'another process works there'
 
 
-def _differences(old: dict, new: dict) -> str:
+def differences(old: dict, new: dict) -> str:
     """``'size: 64 there, 224 asked for'`` of every setting that differs."""
     return '; '.join(f'{name}: {old.get(name)!r} there, {new.get(name)!r} asked for'
                      for name in sorted({*old, *new}) if old.get(name) != new.get(name))
@@ -200,6 +200,15 @@ class UniqueNames:
             number += len(names) == 1
         self._taken.add(names[0].lower())
         return names[0]
+
+
+def file_sha256(path: Union[str, Path]) -> str:
+    """SHA-256 of a file's content, 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def without_nan(value):

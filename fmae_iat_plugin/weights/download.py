@@ -14,6 +14,7 @@ from typing import Optional
 from filelock import FileLock, Timeout
 
 from fmae_iat_plugin.extras import needs_extra
+from fmae_iat_plugin.files import file_sha256
 
 
 def fetch(url: str, target: Path, sha256: Optional[str] = None, retries: int = 4,
@@ -76,12 +77,3 @@ def check_sha256(sha256: Optional[str]) -> None:
     """Raises ValueError if it is none; None passes."""
     if sha256 is not None and not re.fullmatch('[0-9a-fA-F]{64}', sha256):
         raise ValueError(f'{sha256!r} is no SHA-256. Remedy: 64 hexadecimal digits')
-
-
-def file_sha256(path: Path) -> str:
-    """Of a file, in lower case."""
-    digest = hashlib.sha256()
-    with open(path, 'rb') as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -25,11 +25,11 @@ from torch import Tensor
 
 from fmae_iat_plugin.datasets.protocol import load_protocol
 from fmae_iat_plugin.errors import say_error
-from fmae_iat_plugin.files import whole_named_file, write_whole
+from fmae_iat_plugin.files import file_sha256, whole_named_file, write_whole
 
 from .checkpoint import find_weights, misfits, read_checkpoint
 from .conversion import fmae_to_mmpretrain
-from .download import check_sha256, fetch, file_sha256
+from .download import check_sha256, fetch
 from .zoo_index import (
     FOLDER,
     ZooModel,
