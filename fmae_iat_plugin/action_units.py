@@ -7,6 +7,8 @@ Source: Ekman, Friesen and Hager, Facial Action Coding System (2002).
 from types import MappingProxyType
 from typing import Mapping, NamedTuple, Optional, Sequence, Tuple
 
+import numpy as np
+
 
 class ActionUnit(NamedTuple):
     """One action unit of FACS: ``number``, ``name``, ``muscle``, ``region``."""
@@ -85,6 +87,29 @@ def parse_au(au) -> int:
                          f'{", ".join(map(str, ACTION_UNITS))}. Remedy: write numbers or '
                          "'AU<number>'.")
     return int(digits)
+
+
+def parse_aus(aus, where: str = '`aus`') -> Tuple[int, ...]:
+    """Numbers of a list of action units, in its order.
+
+    Args:
+        aus: Numbers or names, see :func:`parse_au`; a list, tuple, range or array.
+        where: What names them, for the message.
+
+    Raises:
+        ValueError: If it is no list, empty, or names one that is unknown or twice.
+    """
+    if not isinstance(aus, (list, tuple, range, np.ndarray)) or np.ndim(aus) != 1:
+        given = aus if isinstance(aus, (int, str)) else 1
+        hint = f'({given},)' if isinstance(given, int) else '(1, 2, 4)'
+        raise ValueError(f'{where} is {aus!r}, a {type(aus).__name__}. Remedy: a list of action '
+                         f'units in the order of the outputs, such as {hint}.')
+    numbers = tuple(parse_au(au) for au in aus)
+    if not numbers:
+        raise ValueError(f'{where} is empty. Remedy: name at least one action unit.')
+    if len(set(numbers)) < len(numbers):
+        raise ValueError(f'{where} {numbers} names an action unit twice. Remedy: each once.')
+    return numbers
 
 
 def named_outputs(meta: Optional[Mapping]) -> Tuple[str, ...]:

@@ -3,6 +3,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from fmae_iat_plugin.action_units import (
@@ -11,6 +12,7 @@ from fmae_iat_plugin.action_units import (
     check_same_outputs,
     named_outputs,
     parse_au,
+    parse_aus,
 )
 
 
@@ -57,3 +59,13 @@ def test_outputs_under_other_names_are_refused(saved, wanted):
         check_same_outputs((), known, 'x.pth', 'the data')
         check_same_outputs(known, (), 'x.pth', 'the data')
         check_same_outputs(known, list(known), 'x.pth', 'the data')
+
+
+@pytest.mark.parametrize('aus, words', [
+    (12, r'a int. Remedy: .*\(12,\)'), ('AU1,AU2', 'a str'), ({1, 2}, 'a set'), (None, 'NoneType'),
+    ((), 'is empty'), ([1, 'AU1'], 'names an action unit twice'), ([[1, 2]], 'a list'),
+    ([3], 'unknown action unit 3')])
+def test_a_list_of_action_units(aus, words):
+    with pytest.raises(ValueError, match=words):
+        parse_aus(aus)
+    assert parse_aus(['AU12', '1', 2]) == (12, 1, 2) and parse_aus(np.array([4, 1])) == (4, 1)
