@@ -6,7 +6,7 @@ import re
 import stat
 from functools import lru_cache
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Tuple, Union
+from typing import Callable, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from .skipped import Skip
 
@@ -22,6 +22,8 @@ OTHER_SUFFIXES = ('.heic', '.heif', '.hif', '.jxl', '.dng', '.cr2', '.cr3', '.ne
                   '.mjpg', '.mjpeg', '.dv', '.y4m', '.ivf')
 
 MAC_FOLDER = '__MACOSX'  #: what a Mac puts into archives, beside the files
+_SYSTEM = (MAC_FOLDER.lower(), 'thumbs.db', 'desktop.ini', '$recycle.bin',
+           'system volume information', '@eadir')
 
 NOT_READ = 'not predicted or cropped: a format that is not read'
 BROKEN_LINK = 'link to something that does not exist'
@@ -47,34 +49,66 @@ class MediaFiles(NamedTuple):
     passed_over: List[Skip]
 
 
+def of_the_system(name: str) -> bool:
+    """Whether a file or folder belongs to a system and not to the data, by its name.
+
+    Hidden names do (``._0001.jpg``, which a Mac puts beside every ``0001.jpg``, ``.DS_Store``, what
+    is half-written), and so do :data:`MAC_FOLDER` and what Windows and storage devices leave.
+    """
+    return name.startswith('.') or name.lower() in _SYSTEM
+
+
+def listed(folder: Union[str, Path]) -> List[Path]:
+    """What lies in a folder, sorted by name, without what belongs to the system."""
+    return sorted(path for path in Path(folder).iterdir() if not of_the_system(path.name))
+
+
+def walk(folder: Union[str, Path], without: Optional[Path] = None,
+         onerror: Optional[Callable] = None) -> Iterator[Tuple[str, List[str], List[str]]]:
+    """:func:`os.walk` over data, in the order of the names.
+
+    Symbolic links are followed, each folder is entered once. What belongs to the system is left
+    out, see :func:`of_the_system`.
+
+    Args:
+        folder: Where to begin.
+        without: A folder that is not entered, such as the output.
+        onerror: Called with the OSError of a folder that cannot be opened.
+    """
+    entered = set() if without is None else {os.path.realpath(without)}
+    for root, folders, names in os.walk(folder, followlinks=True, onerror=onerror):
+        real = os.path.realpath(root)
+        if real in entered:
+            folders.clear()
+            continue
+        entered.add(real)
+        folders[:] = sorted(name for name in folders if not of_the_system(name))
+        yield root, folders, sorted(name for name in names if not of_the_system(name))
+
+
+def find_folders(folder: Union[str, Path], name: str) -> List[Path]:
+    """Folders of a name at or below a folder, see :func:`walk`; sorted."""
+    return sorted(Path(root) for root, _, _ in walk(folder) if os.path.basename(root) == name)
+
+
 def find_media(folder: Union[str, Path], without: Optional[Path] = None) -> MediaFiles:
     """Pictures and videos below a folder.
 
-    Symbolic links are followed, each folder is entered once. Hidden names and
-    :data:`MAC_FOLDER` are left out.
+    See :func:`walk` for links and for what belongs to the system.
 
     Args:
         folder: Folder to search.
         without: A folder that is not entered, such as the output.
     """
     found = MediaFiles([], [], [])
-    entered = set() if without is None else {os.path.realpath(without)}
 
     def closed(error: OSError) -> None:
         found.passed_over.append(Skip(str(error.filename), CLOSED_FOLDER, str(error.filename), 0,
                                       str(error.strerror)))
 
-    for root, folders, names in os.walk(folder, followlinks=True, onerror=closed):
-        real = os.path.realpath(root)
-        if real in entered:
-            folders.clear()
-            continue
-        entered.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith('.')
-                            and name != MAC_FOLDER)
+    for root, _, names in walk(folder, without, closed):
         for name in names:
-            if not name.startswith('.'):
-                _sort_in(Path(root, name), found)
+            _sort_in(Path(root, name), found)
     for files in found:
         files.sort()
     return found

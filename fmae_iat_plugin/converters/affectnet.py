@@ -15,7 +15,7 @@ from typing import List, Optional, Tuple
 
 from fmae_iat_plugin.datasets.affectnet_code import read_code
 from fmae_iat_plugin.datasets.expression import AffectNet
-from fmae_iat_plugin.media import IMAGE_SUFFIXES
+from fmae_iat_plugin.media import IMAGE_SUFFIXES, listed
 from fmae_iat_plugin.parallel import Processes
 from fmae_iat_plugin.skipped import Skip
 
@@ -30,13 +30,15 @@ def _images(folder: Path) -> dict:
     """File stem -> path of the images of a folder, sorted."""
     if not folder.is_dir():
         return {}
-    return {path.stem: path for path in sorted(folder.iterdir())
+    return {path.stem: path for path in listed(folder)
             if path.suffix.lower() in IMAGE_SUFFIXES}
 
 
 def _annotated(folder: Path) -> Tuple[List[tuple], List[Skip]]:
     images, pairs, skipped = _images(folder / 'images'), [], []
-    for path in sorted((folder / 'annotations').glob('*_exp.npy')):
+    for path in listed(folder / 'annotations'):
+        if not path.name.endswith('_exp.npy'):
+            continue
         stem = path.name[:-len('_exp.npy')]
         image = images.pop(stem, None)
         try:
@@ -54,8 +56,8 @@ def _annotated(folder: Path) -> Tuple[List[tuple], List[Skip]]:
 
 def _foldered(folder: Path) -> Tuple[List[tuple], List[Skip]]:
     pairs, skipped = [], []
-    for sub in sorted(path for path in folder.iterdir() if path.is_dir()):
-        images = sorted(p for p in sub.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+    for sub in (path for path in listed(folder) if path.is_dir()):
+        images = [p for p in listed(sub) if p.suffix.lower() in IMAGE_SUFFIXES]
         if sub.name in map(str, range(11)):
             pairs += [(path, int(sub.name), str(path)) for path in images]
         else:

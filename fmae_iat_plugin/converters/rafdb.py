@@ -17,7 +17,7 @@ from typing import Dict, List, Tuple
 
 from fmae_iat_plugin.datasets.expression import RAFDB
 from fmae_iat_plugin.datasets.reference import EXPRESSION_IMAGES
-from fmae_iat_plugin.media import IMAGE_SUFFIXES
+from fmae_iat_plugin.media import IMAGE_SUFFIXES, listed
 from fmae_iat_plugin.parallel import Processes
 from fmae_iat_plugin.skipped import Skip
 
@@ -97,8 +97,8 @@ def convert_rafdb(release: str, out: str, aligned: bool = True, place: str = 'li
                               'holds basic/EmoLabel and basic/Image.')
     start(out, dict(dataset='rafdb', release=str(release.resolve()), aligned=aligned, place=place))
     labels, skipped = read_labels(label_file)
-    sizes = {path.name: path.stat().st_size for path in folder.iterdir()
-             if path.suffix.lower() in IMAGE_SUFFIXES}
+    sizes = {path.name: path.stat().st_size for path in listed(folder) if path.exists()
+             and path.suffix.lower() in IMAGE_SUFFIXES}
     faces = []
     for name, (line, label) in labels.items():
         stem, dot, suffix = name.rpartition('.')

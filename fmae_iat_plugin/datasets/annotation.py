@@ -175,7 +175,7 @@ def read_annotation(path: Union[str, Path]) -> AnnotationTable:
     """Read and validate an annotation table.
 
     Args:
-        path: A ``.csv`` (also compressed, ``.csv.gz``) or ``.parquet`` file. The latter reads as the
+        path: A ``.csv`` (also compressed, ``.csv.gz``) or ``.parquet`` file. That reads as the
             CSV of its table, whatever types its columns have.
 
     Returns:

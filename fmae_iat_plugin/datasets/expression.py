@@ -12,7 +12,7 @@ from mmengine.logging import MMLogger
 from mmpretrain.datasets import BaseDataset
 from mmpretrain.registry import DATASETS
 
-from fmae_iat_plugin.media import IMAGE_SUFFIXES
+from fmae_iat_plugin.media import IMAGE_SUFFIXES, listed
 from fmae_iat_plugin.skipped import report_skipped
 
 from .affectnet_code import read_code
@@ -28,7 +28,7 @@ def _file_names(folder: Path) -> set:
     if not folder.is_dir():
         raise FileNotFoundError(f'the image folder {folder} does not exist; check data_root, and '
                                 'that the archive of the images was unpacked there')
-    return {entry.name for entry in folder.iterdir()}
+    return {path.name for path in listed(folder)}
 
 
 class _ExpressionDataset(BaseDataset):
@@ -113,7 +113,7 @@ class RAFDB(_ExpressionDataset):
         present = _file_names(folder)
         self._skipped = []
         data_list, seen = [], {}
-        for number, line in enumerate(ann_file.read_text().splitlines(), 1):
+        for number, line in enumerate(ann_file.read_text(encoding='utf-8-sig').splitlines(), 1):
             if not line.strip():
                 continue
             where = f'{ann_file}, line {number}'
@@ -232,7 +232,9 @@ class AffectNet(_ExpressionDataset):
     def _annotations(self, folder: Path) -> Iterator[Tuple[Path, int]]:
         present = _file_names(folder / 'images')
         labelled = set()
-        for file in sorted((folder / 'annotations').glob('*_exp.npy')):
+        for file in listed(folder / 'annotations'):
+            if not file.name.endswith('_exp.npy'):
+                continue
             stem = file.name[:-len('_exp.npy')]
             labelled.add(stem)
             code = read_code(file)
@@ -252,7 +254,7 @@ class AffectNet(_ExpressionDataset):
                                     f'0..{self.num_classes - 1} must be there')
         for code in range(11):
             if (folder / str(code)).is_dir():
-                for file in sorted((folder / str(code)).iterdir()):
+                for file in listed(folder / str(code)):
                     if file.suffix.lower() in IMAGE_SUFFIXES:
                         yield file, code
                     else:

@@ -35,7 +35,7 @@ def test_camera_intensities_and_the_data_set(tmp_path):
                  pipeline=[])
     assert [data.get_data_info(i)['gt_score'][[0, 5]].tolist() for i in range(3)] == [
         [0, 0], [1, 1], [0, 1]]
-    with pytest.raises(ConversionError, match='holds another conversion'):
+    with pytest.raises(ConversionError, match='holds a conversion made with other settings'):
         convert_disfa(str(release), str(out), Options(image_format='png'), camera='right')
 
 

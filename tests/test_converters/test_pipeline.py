@@ -95,11 +95,11 @@ def test_the_output_may_lie_in_the_release(release):
 
 def test_an_output_folder_belongs_to_one_conversion(tmp_path, release):
     convert_bp4d(str(release), str(tmp_path / 'out'), OPTIONS)
-    with pytest.raises(ConversionError, match='holds another conversion'):
+    with pytest.raises(ConversionError, match='holds a conversion made with other settings'):
         convert_bp4d(str(release), str(tmp_path / 'out'), Options(halve=True))
     (tmp_path / 'mine').mkdir()
     (tmp_path / 'mine/annotation.csv').write_text('precious')
-    with pytest.raises(ConversionError, match='no converter wrote'):
+    with pytest.raises(ConversionError, match='this command did not write'):
         start(tmp_path / 'mine', {})
     assert (tmp_path / 'mine/annotation.csv').read_text() == 'precious'
 

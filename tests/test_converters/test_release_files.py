@@ -8,7 +8,7 @@ import pytest
 
 from fmae_iat_plugin.converters.base import ConversionError
 from fmae_iat_plugin.converters.release_files import frame_number, place_image, read_lines
-from fmae_iat_plugin.files import remove_partial, write_whole
+from fmae_iat_plugin.files import partial_path, remove_partial, write_whole
 
 
 @pytest.mark.parametrize('name, number', [
@@ -46,7 +46,9 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path):
     write_whole(tmp_path / 'f', b'old')
     with patch('os.replace', side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
         write_whole(tmp_path / 'f', b'new')
-    assert (tmp_path / 'f').read_bytes() == b'old' and len(os.listdir(tmp_path)) == 2
+    assert (tmp_path / 'f').read_bytes() == b'old' and os.listdir(tmp_path) == ['f']
+    partial_path(tmp_path / 'f').touch()  # as a process leaves it that is killed
+    assert len(os.listdir(tmp_path)) == 2
     remove_partial(tmp_path)
     assert os.listdir(tmp_path) == ['f']
 
