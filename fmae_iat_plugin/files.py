@@ -42,6 +42,9 @@ def whole_file(path: Union[str, Path]) -> Iterator[Path]:
     Yields:
         Path: Where to write. What stands there takes the final name when the block ends, and is
         removed when the block raises.
+
+    Raises:
+        OSError: Names the final file, such as of a full disk.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,8 +52,13 @@ def whole_file(path: Union[str, Path]) -> Iterator[Path]:
     try:
         yield partial
         os.replace(partial, path)
+    except OSError as error:
+        if error.errno is None or error.filename not in (None, str(partial)):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error  # not the hidden name
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # it may be the error of the block, which is to be seen
+            partial.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -187,6 +187,7 @@ def write_checkpoint(path: str | os.PathLike, weights: dict[str, Tensor], meta: 
         key: Where they stand in a ``.pth`` file. Defaults to MMEngine's ``'state_dict'``.
 
     Raises:
+        OSError: If it cannot be written, such as on a full disk.
         ValueError: If the name ends otherwise.
     """
     path = Path(path)
@@ -197,10 +198,32 @@ def write_checkpoint(path: str | os.PathLike, weights: dict[str, Tensor], meta: 
                for name, value in weights.items()}
     with whole_file(path) as part:
         if path.suffix == _SAFETENSORS:
-            safetensors.torch.save_file(
-                weights, part, metadata={'format': 'pt', 'meta': json.dumps(meta)})
+            _write_safetensors(weights, part, {'format': 'pt', 'meta': json.dumps(meta)})
         else:
-            torch.save({key: weights, 'meta': meta}, part)
+            _write_torch({key: weights, 'meta': meta}, part)
+
+
+def _write_torch(content: dict, path: Path) -> None:
+    """torch hides the system's error behind one of its own format, which is raised here."""
+    with open(path, 'wb') as file:
+        try:
+            torch.save(content, file)
+        except RuntimeError as error:
+            hidden = error.__context__
+            if isinstance(hidden, OSError):
+                raise OSError(hidden.errno, hidden.strerror) from error
+            raise
+
+
+def _write_safetensors(weights: dict[str, Tensor], path: Path, notes: dict[str, str]) -> None:
+    """The same for safetensors, whose message ends with the system's number."""
+    try:
+        safetensors.torch.save_file(weights, path, metadata=notes)
+    except SafetensorError as error:
+        number = re.search(r'os error (\d+)', str(error))
+        if number:
+            raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
+        raise
 
 
 def _read_safetensors(path: str, name: str, map_location) -> dict:

@@ -14,6 +14,7 @@ from fmae_iat_plugin.weights.checkpoint import (
     find_weights,
     read_checkpoint,
     read_state_dict,
+    write_checkpoint,
 )
 
 WEIGHTS = {'a.weight': torch.arange(6.).reshape(2, 3), 'b': torch.ones(2, dtype=torch.int64)}
@@ -92,3 +93,12 @@ def test_weights_that_are_not_finite_are_named(tmp_path, value, dtype):
         find_weights(dict(model={'w': bad}), 'x')
     check_finite(dict(counts=torch.ones(2, dtype=torch.int64), step='no tensor',
                       large=torch.full((3, ), 65504., dtype=torch.float16)), 'x')
+
+
+@pytest.mark.parametrize('name', ['w.pth', 'w.safetensors'])
+def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, small_files, name):
+    small_files(5000)
+    with pytest.raises(OSError, match='File too large') as error:
+        write_checkpoint(tmp_path / name, {'w': torch.ones(100, 100)}, {})
+    assert error.value.filename == str(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
