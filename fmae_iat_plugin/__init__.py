@@ -3,7 +3,8 @@
 
 Importing the package checks the stack, then imports the rooms, so that their components register
 into MMPretrain's own registries: ``custom_imports = dict(imports=['fmae_iat_plugin'])`` in a
-config is all that is needed. The names of the model zoo become known to ``mmpretrain.get_model``.
+config is all that is needed. The names of the model zoo become known to ``mmpretrain.get_model``,
+and MMEngine reads checkpoints without running what is in them.
 """
 
 from .stack import check_stack, import_quietly
@@ -13,8 +14,10 @@ check_stack()
 import_quietly()
 
 from . import datasets, engine, evaluation, models, synthfacs  # noqa: E402
+from .weights.guard import register_guard  # noqa: E402
 from .weights.model_zoo import register_zoo  # noqa: E402
 
+register_guard()
 register_zoo()
 
 __all__ = ['__version__', 'datasets', 'engine', 'evaluation', 'models', 'synthfacs']

@@ -5,7 +5,9 @@ Source: Ekman, Friesen and Hager, Facial Action Coding System (2002).
 """
 
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Mapping, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
 
 
 class ActionUnit(NamedTuple):
@@ -85,3 +87,68 @@ def parse_au(au) -> int:
                          f'{", ".join(map(str, ACTION_UNITS))}. Remedy: write numbers or '
                          "'AU<number>'.")
     return int(digits)
+
+
+def parse_aus(aus, where: str = '`aus`') -> Tuple[int, ...]:
+    """Numbers of a list of action units, in its order.
+
+    Args:
+        aus: Numbers or names, see :func:`parse_au`; a list, tuple, range or array.
+        where: What names them, for the message.
+
+    Raises:
+        ValueError: If it is no list, empty, or names one that is unknown or twice.
+    """
+    if not isinstance(aus, (list, tuple, range, np.ndarray)) or np.ndim(aus) != 1:
+        given = aus if isinstance(aus, (int, str)) else 1
+        hint = f'({given},)' if isinstance(given, int) else '(1, 2, 4)'
+        raise ValueError(f'{where} is {aus!r}, a {type(aus).__name__}. Remedy: a list of action '
+                         f'units in the order of the outputs, such as {hint}.')
+    numbers = tuple(parse_au(au) for au in aus)
+    if not numbers:
+        raise ValueError(f'{where} is empty. Remedy: name at least one action unit.')
+    if len(set(numbers)) < len(numbers):
+        raise ValueError(f'{where} {numbers} names an action unit twice. Remedy: each once.')
+    return numbers
+
+
+def named_outputs(meta: Optional[Mapping]) -> Tuple[str, ...]:
+    """What the outputs of a head mean, in their order.
+
+    Args:
+        meta: ``metainfo`` of a data set, or the ``dataset_meta`` that a checkpoint notes: ``aus``
+            (numbers or names) or, of other labels, ``classes``.
+
+    Returns:
+        tuple[str]: ``('AU1', 'AU2')``; ``()`` where it does not say.
+    """
+    meta = meta if isinstance(meta, Mapping) else {}
+    for key in ('aus', 'classes'):
+        named = meta.get(key)
+        if isinstance(named, (list, tuple)) and named:
+            return tuple(au_name(parse_au(au)) if key == 'aus' else str(au) for au in named)
+    return ()
+
+
+def check_same_outputs(saved: Sequence[str], wanted: Sequence[str], checkpoint: str,
+                       other: str) -> None:
+    """Refuse to use the outputs of a head under other names than those they were trained for.
+
+    Args:
+        saved: What the checkpoint notes, see :func:`named_outputs`; empty: it does not say.
+        wanted: What the outputs are about to be called; empty: nothing is said.
+        checkpoint: What notes ``saved``, for the message.
+        other: What says ``wanted``, for the message.
+
+    Raises:
+        ValueError: If both are known and differ in a name or in the order.
+    """
+    if not saved or not wanted or tuple(saved) == tuple(wanted):
+        return
+    how = 'in another order' if sorted(saved) == sorted(wanted) else 'others'
+    listed = ', '.join(name.removeprefix('AU') for name in saved)
+    remedy = (f'aus=({listed}{"," * (len(saved) == 1)}), in that order'
+              if all(name.startswith('AU') for name in saved) else 'the same classes in that order')
+    raise ValueError(f'{checkpoint} has {", ".join(saved)}, {other} has '
+                     f'{", ".join(wanted)} ({how}), so each number would stand under a wrong name. '
+                     f'Remedy: {remedy}.')

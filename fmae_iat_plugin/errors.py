@@ -2,9 +2,30 @@
 """How a command says that it cannot go on."""
 
 import sys
+from contextlib import contextmanager
+from typing import Iterator, Type
 
 
 def say_error(error: Exception) -> int:
     """Write the message as one line to stderr; returns the exit code, 2."""
     sys.stderr.write(f'error: {" ".join(str(error).split())}\n')
     return 2
+
+
+@contextmanager
+def ends_in_words(*errors: Type[Exception]) -> Iterator[None]:
+    """Around the work of a command: an error that a user can do something about is one line.
+
+    A full disk, a folder that may not be written and other errors of the system are among them.
+    The exit code is then 1; it is 130 for Ctrl-C.
+
+    Args:
+        errors: The package's own, beside OSError.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.stderr.write('stopped. The same command goes on from here.\n')
+        sys.exit(130)
+    except (*errors, OSError) as error:
+        sys.exit(f'error: {" ".join(str(error).split())}')

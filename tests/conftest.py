@@ -47,6 +47,15 @@ def torch_threads():
 
 
 @pytest.fixture
+def small_files():
+    """Function (bytes): from now on no file can be larger, as on a disk that is full."""
+    resource = pytest.importorskip('resource', reason='Windows has no such limit')
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture
 def face_table(tmp_path):
     """Factory of a small data set: random images and an annotation table.
 

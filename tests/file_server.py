@@ -9,13 +9,17 @@ import pytest
 
 
 class FileServer(ThreadingHTTPServer):
-    """Serves ``files`` (path -> bytes); can resume, break off after ``cut`` bytes, play Drive."""
+    """Serves ``files`` (path -> bytes); can resume, break off after ``cut`` bytes, play Drive.
+
+    ``etags``: path -> ETag, compared with what a client knows. ``sent``: paths whose bytes were.
+    """
 
     daemon_threads = True
 
     def __init__(self):
         super().__init__(('127.0.0.1', 0), _Handler)
         self.files, self.drive, self.ranges = {}, {}, []
+        self.etags, self.sent = {}, []
         self.cut, self.resumes = None, True
         self.url = f'http://127.0.0.1:{self.server_port}'
         self.thread = threading.Thread(target=self.serve_forever, args=(.01, ), daemon=True)
@@ -40,7 +44,11 @@ class _Handler(BaseHTTPRequestHandler):
                 and query.get('confirm') == ['t'] else self.server.files.get(address.path))
         if data is None:
             return self.send_error(404)
-        first = 0
+        etag, first = self.server.etags.get(address.path), 0
+        if etag is not None and self.headers['If-None-Match'] == etag:
+            self.send_response(304)
+            return self.end_headers()
+        self.server.sent.append(address.path)
         if self.headers['Range']:
             self.server.ranges.append(self.headers['Range'])
             if self.server.resumes:
@@ -50,6 +58,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header('Content-Range', f'bytes {first}-{len(data) - 1}/{len(data)}')
         if address.path == '/download':
             self.send_header('Content-Disposition', 'attachment; filename="theirs.pth"')
+        if etag is not None:
+            self.send_header('ETag', etag)
         self.send_header('Content-Type', 'application/octet-stream')
         self.send_header('Content-Length', str(len(data) - first))
         self.end_headers()

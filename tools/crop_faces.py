@@ -2,9 +2,9 @@
 """Crop the faces of an image, a folder, a video or an annotation table; see docs/en/faces.md."""
 
 import argparse
-import sys
 
 from fmae_iat_plugin.datasets.annotation import AnnotationError
+from fmae_iat_plugin.errors import ends_in_words
 from fmae_iat_plugin.faces import CropError, CropOptions, DetectorSpec, crop_faces
 from fmae_iat_plugin.parallel import ParallelError, add_parallel_arguments, parallel_arguments
 
@@ -46,11 +46,9 @@ def main():
     args = parse_args()
     detector, options = ({name: getattr(args, name) for name in kind._fields}
                          for kind in (DetectorSpec, CropOptions))
-    try:
+    with ends_in_words(CropError, AnnotationError, ParallelError):
         result = crop_faces(args.source, args.out, DetectorSpec(**detector),
                             CropOptions(**options), args.images, parallel_arguments(args))
-    except (CropError, AnnotationError, ParallelError) as error:
-        sys.exit(f'error: {error}')
     print('{frames} frames: {detected} faces detected, {tracked} tracked, {none} frames without a '
           'face (listed in {skipped}); {crops} crops, {table}'.format(**result))
 

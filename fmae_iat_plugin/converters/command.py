@@ -5,6 +5,8 @@ import argparse
 import sys
 from typing import Callable
 
+from fmae_iat_plugin.datasets.annotation import AnnotationError
+from fmae_iat_plugin.errors import ends_in_words
 from fmae_iat_plugin.parallel import ParallelError, add_parallel_arguments, parallel_arguments
 
 from .base import ConversionError, Options
@@ -48,9 +50,7 @@ def sequence_arguments(args: argparse.Namespace) -> dict:
 
 def finish(convert: Callable[[], dict], out: str) -> None:
     """Convert, say where the result is; an error ends with its message and exit code 1."""
-    try:
+    with ends_in_words(ConversionError, AnnotationError, ParallelError):
         summary = convert()
-    except (ConversionError, ParallelError) as error:
-        sys.exit(f'error: {error}')
     number = summary.get('frames', summary.get('images', summary.get('written')))
     sys.stdout.write(f'{number} faces in {out}; see summary.md or summary.json, skipped.csv\n')

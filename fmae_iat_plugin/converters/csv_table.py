@@ -17,7 +17,7 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 import numpy as np
 
 from fmae_iat_plugin.action_units import ACTION_UNITS, au_name
-from fmae_iat_plugin.media import IMAGE_SUFFIXES
+from fmae_iat_plugin.media import IMAGE_SUFFIXES, of_the_system, walk
 from fmae_iat_plugin.parallel import Processes
 from fmae_iat_plugin.skipped import Skip
 
@@ -254,7 +254,9 @@ def convert_csv_table(release: str, out: str, mapping: Mapping = DEFAULT_MAPPING
         except re.error as error:
             raise ConversionError(f'{name} {getattr(mapping, name)!r} is no regular expression: '
                                   f'{error}.') from error
-    files = [release] if release.is_file() else sorted(release.glob(glob))
+    files = [release] if release.is_file() else sorted(
+        path for path in release.glob(glob)
+        if not any(map(of_the_system, path.relative_to(release).parts)))
     if not files:
         raise ConversionError(f'no file {glob} in {release}.')
     start(out, dict(dataset='csv_table', release=str(release.resolve()), glob=glob, images=images,
@@ -271,6 +273,11 @@ def convert_csv_table(release: str, out: str, mapping: Mapping = DEFAULT_MAPPING
             except ConversionError:
                 continue  # listed by convert_file
         extra = [Skip(str(path.relative_to(folder)), NO_LABEL, str(path))
-                 for path in sorted(folder.rglob('*')) if path.suffix.lower() in IMAGE_SUFFIXES
-                 and path.relative_to(folder).as_posix() not in named]
+                 for path in _images_below(folder)
+                 if path.relative_to(folder).as_posix() not in named]
     return convert_table('csv_table', work, files, out, release, extra, workers, reference, notes)
+
+
+def _images_below(folder: Path) -> List[Path]:
+    return sorted(Path(root, name) for root, _, names in walk(folder) for name in names
+                  if Path(name).suffix.lower() in IMAGE_SUFFIXES)

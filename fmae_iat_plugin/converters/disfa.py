@@ -19,6 +19,7 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 import numpy as np
 
 from fmae_iat_plugin.action_units import ACTION_UNITS
+from fmae_iat_plugin.media import find_folders, listed
 from fmae_iat_plugin.parallel import Processes
 from fmae_iat_plugin.skipped import Skip
 
@@ -129,7 +130,7 @@ def check_first_image(subject: Subject, first: int) -> None:
     for source in subject.sources:
         if source.kind != 'images':
             continue
-        numbers = {frame_number(path.name) for path in source.path.iterdir()}
+        numbers = {frame_number(path.name) for path in listed(source.path)}
         if first == 1 and 0 in numbers:
             raise ConversionError(
                 f'{source.path}: an image is numbered 0, but the labels of {subject.name} start '
@@ -180,7 +181,7 @@ def convert_disfa(release: str, out: str, options: Options = DEFAULTS, workers: 
         raise ConversionError(f'camera {camera!r} is neither right nor left.')
     if not release.is_dir():
         raise ConversionError(f'the release {release} is no folder. Remedy: unpack it first.')
-    folders = [Path(labels)] if labels else sorted(release.rglob('ActionUnit_Labels'))
+    folders = [Path(labels)] if labels else find_folders(release, 'ActionUnit_Labels')
     if len(folders) != 1 or not folders[0].is_dir():
         raise ConversionError(f'{release}: one folder ActionUnit_Labels expected, found '
                               f'{", ".join(map(str, folders)) or "none"}. Remedy: choose it with '
@@ -192,9 +193,9 @@ def convert_disfa(release: str, out: str, options: Options = DEFAULTS, workers: 
         partial(_key, camera=camera,
                 pattern=r'(?:RightVideo|LeftVideo)?(SN[0-9]{3})(?:_comp)?\.\w+'), without=out)
     subjects, skipped = [], []
-    for folder in sorted(path for path in folders[0].iterdir() if path.is_dir()):
+    for folder in (path for path in listed(folders[0]) if path.is_dir()):
         files = {}
-        for path in sorted(folder.iterdir()):
+        for path in listed(folder):
             found = _LABEL_FILE.fullmatch(path.name)
             au = int(found.group(2)) if found else 0
             if found and found.group(1).upper() == folder.name.upper() and au in ACTION_UNITS \

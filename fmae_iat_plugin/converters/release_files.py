@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Dict, List, Tuple
 
 from fmae_iat_plugin import files
-from fmae_iat_plugin.files import is_partial, whole_file
-from fmae_iat_plugin.media import IMAGE_SUFFIXES
+from fmae_iat_plugin.files import whole_file
+from fmae_iat_plugin.media import BROKEN_LINK, IMAGE_SUFFIXES, listed
 from fmae_iat_plugin.skipped import Skip
 
 from .base import BAD_IMAGE_NAME, DUPLICATE_IMAGE, EMPTY_IMAGE, ConversionError
@@ -69,17 +69,18 @@ def numbered_images(folder: Path, name: str) -> Tuple[Dict[int, Path], List[Skip
         tuple: frame number -> path, ascending; what was left out.
     """
     found, skipped = {}, []
-    for entry in sorted(os.scandir(folder), key=lambda e: e.name):
-        if os.path.splitext(entry.name)[1].lower() not in IMAGE_SUFFIXES or \
-                is_partial(entry.name):
+    for path in listed(folder):
+        if path.suffix.lower() not in IMAGE_SUFFIXES:
             continue
-        number = frame_number(entry.name)
+        number = frame_number(path.name)
         if number is None:
-            skipped.append(Skip(entry.name, BAD_IMAGE_NAME, entry.path))
-        elif entry.stat().st_size == 0:
-            skipped.append(Skip(f'{name}/{number}', EMPTY_IMAGE, entry.path))
+            skipped.append(Skip(path.name, BAD_IMAGE_NAME, str(path)))
+        elif not path.exists():
+            skipped.append(Skip(f'{name}/{number}', BROKEN_LINK, str(path)))
+        elif path.stat().st_size == 0:
+            skipped.append(Skip(f'{name}/{number}', EMPTY_IMAGE, str(path)))
         else:
-            found.setdefault(number, []).append(Path(entry.path))
+            found.setdefault(number, []).append(path)
     images = {}
     for number, paths in sorted(found.items()):
         data = {path.read_bytes() for path in paths} if len(paths) > 1 else {b''}

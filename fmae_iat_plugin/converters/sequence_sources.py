@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
-from fmae_iat_plugin.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from fmae_iat_plugin.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES, walk
 from fmae_iat_plugin.skipped import Skip
 
 from .base import AMBIGUOUS_SOURCE
@@ -20,7 +20,7 @@ class Source(NamedTuple):
 
 def find_sources(root: Path, folder_key: Callable, video_key: Callable,
                  without: Optional[Path] = None) -> Dict[tuple, List[Source]]:
-    """Image folders and videos below ``root`` by sequence.
+    """Image folders and videos below ``root`` by sequence; symbolic links are followed.
 
     Args:
         root: Folder to search.
@@ -32,16 +32,13 @@ def find_sources(root: Path, folder_key: Callable, video_key: Callable,
         dict: Key -> sources, sorted by path.
     """
     found: Dict[tuple, List[Source]] = {}
-    without = without.resolve() if without else None
-    for folder, subfolders, names in os.walk(root):
-        subfolders[:] = sorted(name for name in subfolders
-                               if without != Path(folder, name).resolve())
+    for folder, _, names in walk(root, without):
         parts = Path(folder).relative_to(root).parts
         suffixes = {os.path.splitext(name)[1].lower() for name in names}
         key = folder_key(parts)
         if key is not None and suffixes & set(IMAGE_SUFFIXES):
             found.setdefault(key, []).append(Source('images', Path(folder)))
-        for name in sorted(names):
+        for name in names:
             if os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES:
                 key = video_key((*parts, name))
                 if key is not None:

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Callable, List, NamedTuple, Optional, Tuple
 
+from fmae_iat_plugin.media import find_folders, listed
 from fmae_iat_plugin.parallel import Processes
 from fmae_iat_plugin.skipped import Skip
 
@@ -48,8 +49,8 @@ def label_folder(release: Path, given: Optional[str]) -> Path:
         if not Path(given).is_dir():
             raise ConversionError(f'the label folder {given} does not exist.')
         return Path(given)
-    folders = sorted(path for path in release.rglob('AU_OCC') if path.is_dir())
-    if not folders and any(_LABEL_FILE.fullmatch(path.name) for path in release.iterdir()):
+    folders = find_folders(release, 'AU_OCC')
+    if not folders and any(_LABEL_FILE.fullmatch(path.name) for path in listed(release)):
         folders = [release]
     if len(folders) != 1:
         found = ', '.join(map(str, folders)) or 'none'
@@ -103,7 +104,7 @@ def convert_tasks(dataset: str, release: str, out: str, options: Options, worker
                            partial(_folder_key, video_task=video_task),
                            lambda parts: key(parts[-1].rpartition('.')[0]), without=out)
     tasks, skipped = [], []
-    for path in sorted(folder.iterdir()):
+    for path in listed(folder):
         found = _LABEL_FILE.fullmatch(path.name)
         if found and path.is_file():
             names = found.group(1).upper(), found.group(2).upper()

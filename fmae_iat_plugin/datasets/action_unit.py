@@ -10,11 +10,11 @@ from mmengine.logging import MMLogger
 from mmpretrain.datasets import BaseDataset
 from mmpretrain.registry import DATASETS
 
-from fmae_iat_plugin.action_units import au_name, parse_au
+from fmae_iat_plugin.action_units import au_name, parse_aus
 from fmae_iat_plugin.skipped import Skip, report_skipped
 
-from .annotation import AnnotationError, AnnotationTable, read_annotation
-from .protocol import Protocol, load_protocol, split_subjects
+from .annotation import MAX_INTENSITY, AnnotationError, AnnotationTable, read_annotation
+from .protocol import Protocol, check_whole_number, load_protocol, split_subjects
 from .transforms import LoadFace
 
 SPLITS = ('train', 'held_out', 'test', 'all')
@@ -58,8 +58,9 @@ class ActionUnitDataset(BaseDataset):
             :class:`mmpretrain.datasets.BaseDataset`; ``data_prefix`` is the image folder.
 
     Raises:
-        ValueError: If a fold, split or AU is unknown, a subject is in two folds or outside the
-            protocol, values do not fit ``intensity_threshold``, or the selection is empty.
+        ValueError: If a fold, split or AU is unknown, an argument has another type, a subject is in
+            two folds or outside the protocol, values do not fit ``intensity_threshold``, or the
+            selection is empty.
         FileNotFoundError: If the table or an image is missing.
     """
 
@@ -89,22 +90,25 @@ class ActionUnitDataset(BaseDataset):
         if protocol is not None and folds is not None:
             raise ValueError('`protocol` and `folds` were both given. Remedy: a protocol names '
                              'the subjects of each fold, `folds` deals them; choose one.')
+        for name, value in (('fold', fold), ('folds', folds), ('held_out', held_out)):
+            if value is not None or name == 'held_out':
+                check_whole_number(name, value)
+        if not isinstance(ann_file, (str, os.PathLike)):
+            raise ValueError(f'ann_file is {ann_file!r}. Remedy: the path of the annotation table.')
         if split == 'held_out' and held_out < 1:
             raise ValueError("split='held_out' needs `held_out`, a number of subjects.")
         self.fold, self.split, self.held_out = fold, split, held_out
         self.check_images, self.absent_ok = check_images, absent_ok
         self.in_memory = in_memory
         self.skip_file = skip_file
-        path = os.path.expanduser(os.path.join(data_root, ann_file))
+        path = os.path.expanduser(os.path.join(data_root or '', ann_file))
         self.table = self._read_table(path)
         self.protocol = self._protocol(protocol, folds)
         chosen = aus if aus is not None else self.protocol.aus or self.table.aus
-        self.aus = tuple(parse_au(au) for au in chosen)
-        if len(set(self.aus)) < len(self.aus):
-            raise ValueError(f'aus {self.aus} names an action unit twice. Remedy: name each once.')
+        self.aus = parse_aus(chosen)
         if intensity_threshold == 'protocol':
             intensity_threshold = self.protocol.intensity_threshold
-        self.intensity_threshold = intensity_threshold
+        self.intensity_threshold = _checked_threshold(intensity_threshold)
         metainfo = {**(metainfo or {}), 'classes': tuple(map(au_name, self.aus)),
                     'aus': self.aus, 'subjects': self.protocol.subjects}
         super().__init__(ann_file=ann_file, data_root=data_root, data_prefix=data_prefix,
@@ -234,6 +238,15 @@ class ActionUnitDataset(BaseDataset):
         """Load the samples and release the table."""
         super().full_init()
         self.table = None
+
+
+def _checked_threshold(value) -> Optional[float]:
+    """An intensity threshold as it is, if it is one."""
+    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if value is not None and not (number and 0 < value <= MAX_INTENSITY):
+        raise ValueError(f'intensity_threshold is {value!r}. Remedy: a number above 0, up to '
+                         f"{MAX_INTENSITY:g} (DISFA: 2), None for occurrences, or 'protocol'.")
+    return value
 
 
 def _prevalence(labels: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import List, Optional, Tuple, Union
 from mmengine.logging import MMLogger
 from mmpretrain.registry import DATASETS
 
-from fmae_iat_plugin.media import IMAGE_SUFFIXES
+from fmae_iat_plugin.media import IMAGE_SUFFIXES, listed
 from fmae_iat_plugin.skipped import Skip
 
 from .affectnet_code import read_code
@@ -73,10 +73,10 @@ def _annotations(folder: Path, split: str) -> ExpressionRelease:
     """Labels from ``annotations/{id}_exp.npy``, images ``images/{id}.jpg``."""
     present = file_names(folder / 'images')
     images, problems, labelled = [], [], set()
-    for file in sorted((folder / 'annotations').glob('*_exp.npy')):
-        stem = file.name[:-len('_exp.npy')]
-        if stem.startswith('._'):
+    for file in listed(folder / 'annotations'):
+        if not file.name.endswith('_exp.npy'):
             continue
+        stem = file.name[:-len('_exp.npy')]
         labelled.add(stem)
         try:
             code = read_code(file)
@@ -96,7 +96,7 @@ def _folders(folder: Path, split: str) -> ExpressionRelease:
     """Labels from the names of the folders, ``0/*.jpg`` and so on."""
     images, problems = [], []
     names = {str(code): code for code in range(len(CODES))}
-    for sub in sorted((sub for sub in folder.iterdir() if sub.is_dir()),
+    for sub in sorted((sub for sub in listed(folder) if sub.is_dir()),
                       key=lambda sub: (names.get(sub.name, len(CODES)), sub.name)):
         for name in sorted(file_names(sub)):
             path = sub / name

@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from fmae_iat_plugin.action_units import au_name, parse_au
+from fmae_iat_plugin.extras import needs_extra
 from fmae_iat_plugin.files import whole_file
 
 MAX_INTENSITY = 5.0
@@ -93,8 +94,7 @@ def _read_frame(path: Path) -> pd.DataFrame:
                                 '`ann_file` (and `data_root`) to the table that a converter in '
                                 'tools/dataset_converters wrote, or to your own.')
     if path.suffix == '.parquet':
-        frame = pd.read_parquet(path)
-        return frame.set_index(np.arange(len(frame)) + 2)
+        return _read_parquet(path)
     opener = gzip.open if path.suffix == '.gz' else open
     rows, lines = [], []
     try:
@@ -115,6 +115,40 @@ def _read_frame(path: Path) -> pd.DataFrame:
                                   f'{len(header)}. Remedy: give every line as many commas, and '
                                   'leave no blank lines; an empty field means not coded.')
     return pd.DataFrame(rows, columns=header, index=lines, dtype=str)
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    """The same of a Parquet file, whatever types pandas stored: as the CSV of this table reads."""
+    try:
+        with needs_extra('parquet', f'{path}: tables in Parquet', 'store it as CSV'):
+            frame = pd.read_parquet(path)
+    except (ValueError, OSError) as error:
+        raise AnnotationError(f'{path}: not a readable Parquet file: {error}. Remedy: store the '
+                              'table again, as Parquet or CSV.') from error
+    named = [name for name in frame.index.names if name is not None]
+    frame = frame.reset_index(named) if named else frame
+    texts = {place: _as_text(frame.iloc[:, place]) for place in range(frame.shape[1])}
+    texts = pd.DataFrame(texts, index=np.arange(len(frame)) + 2, dtype=str)
+    texts.columns = frame.columns
+    return texts
+
+
+def _as_text(column: pd.Series) -> list:
+    """Cells as a CSV holds them; numbers that became decimal only because of gaps are whole."""
+    values = list(column.astype(object))
+    missing = pd.isna(pd.Series(values, dtype=object)).tolist()
+    floats = [value for value, gap in zip(values, missing)
+              if not gap and isinstance(value, (float, np.floating))]
+    whole = all(float(value).is_integer() for value in floats)
+
+    def text(value) -> str:
+        if isinstance(value, (float, np.floating)) and whole:
+            return str(int(value))
+        if isinstance(value, (bool, np.bool_)):
+            return str(int(value))
+        return value.decode('utf-8', 'replace') if isinstance(value, bytes) else str(value)
+
+    return ['' if gap else text(value) for value, gap in zip(values, missing)]
 
 
 def _parse_labels(path: Path, cells: pd.DataFrame) -> np.ndarray:
@@ -141,7 +175,8 @@ def read_annotation(path: Union[str, Path]) -> AnnotationTable:
     """Read and validate an annotation table.
 
     Args:
-        path: A ``.csv`` (also compressed, ``.csv.gz``) or ``.parquet`` file.
+        path: A ``.csv`` (also compressed, ``.csv.gz``) or ``.parquet`` file. That reads as the
+            CSV of its table, whatever types its columns have.
 
     Returns:
         AnnotationTable: Rows in the order of the file.

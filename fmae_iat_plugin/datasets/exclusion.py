@@ -48,7 +48,7 @@ class Exclusion:
         return os.path.normpath(path.strip())
 
     def _read(self, path: str) -> Iterator[Tuple[str, str]]:
-        with open(path, encoding='utf-8') as file:
+        with open(path, encoding='utf-8-sig') as file:
             for number, line in enumerate(file, 1):
                 rule = line.split('\t')[0].strip()
                 if rule:

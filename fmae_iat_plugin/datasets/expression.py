@@ -10,6 +10,7 @@ from typing import List, NamedTuple, Optional, Tuple
 
 from mmpretrain.datasets import BaseDataset
 
+from fmae_iat_plugin.media import listed
 from fmae_iat_plugin.skipped import Skip, report_skipped
 
 #: reasons, the fixed phrases of the list of what is wrong
@@ -69,12 +70,7 @@ def file_names(folder: Path) -> set:
     if not folder.is_dir():
         raise FileNotFoundError(f'the image folder {folder} does not exist; check data_root, and '
                                 'whether the archive of the images was unpacked there')
-    return {entry.name for entry in folder.iterdir() if not is_mac_leftover(entry.name)}
-
-
-def is_mac_leftover(name: str) -> bool:
-    """Whether macOS put the file there beside the real one: ``._x.jpg``, ``.DS_Store``."""
-    return name.startswith('._') or name == '.DS_Store'
+    return {path.name for path in listed(folder)}
 
 
 class ExpressionDataset(BaseDataset):

@@ -14,7 +14,7 @@ from mmengine.logging import MMLogger
 from mmpretrain.datasets import BaseDataset
 from mmpretrain.registry import DATASETS
 
-from fmae_iat_plugin.media import IMAGE_SUFFIXES
+from fmae_iat_plugin.media import IMAGE_SUFFIXES, walk
 
 from .exclusion import Exclusion
 from .shards import expand_shards, index_tar
@@ -116,7 +116,7 @@ class Face9M(BaseDataset):
 
     def _list_file(self) -> Iterator[dict]:
         base = self._add_base(self.data_root)
-        with open(self.ann_file, encoding='utf-8') as file:
+        with open(self.ann_file, encoding='utf-8-sig') as file:
             for number, line in enumerate(file, 1):
                 path = line.strip()
                 if path and not path.lower().endswith(IMAGE_SUFFIXES):
@@ -158,12 +158,8 @@ class Face9M(BaseDataset):
     @staticmethod
     def _walk(root: str) -> Tuple[List[str], List[str]]:
         """Images and shards below a folder, relative to it and sorted."""
-        images, shards, others, seen = [], [], 0, set()
-        for folder, subfolders, names in os.walk(root, followlinks=True):
-            if os.path.realpath(folder) in seen:  # a link back: images would count twice
-                subfolders.clear()
-                continue
-            seen.add(os.path.realpath(folder))
+        images, shards, others = [], [], 0
+        for folder, _, names in walk(root):
             below = os.path.relpath(folder, root)
             for name in names:
                 path = name if below == os.curdir else os.path.join(below, name)
@@ -173,7 +169,6 @@ class Face9M(BaseDataset):
                     shards.append(path)
                 else:
                     others += not name.endswith('.index.json')
-            subfolders.sort()
         if images and shards:
             raise ValueError(f'{root} holds images ({min(images)}) and shards ({min(shards)}), '
                              'and the images may be the unpacked shards; name the shards as '

@@ -12,9 +12,16 @@ from typing import Dict, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
-from fmae_iat_plugin.action_units import parse_au
+from fmae_iat_plugin.action_units import parse_aus
 
 PROTOCOLS = Path(__file__).parent / 'protocols'
+
+
+def check_whole_number(name: str, value) -> None:
+    """Raises ValueError if it is none: a text or a decimal number would fail in the depths."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise ValueError(f'`{name}` is {value!r}, a {type(value).__name__}. Remedy: a whole number '
+                         'without quotes, such as 3.')
 
 
 class Protocol(NamedTuple):
@@ -75,9 +82,13 @@ def make_protocol(name: str, folds: Dict, aus=None, intensity_threshold=None) ->
         if not str(key).strip().isdigit() or int(key) in checked:
             raise ValueError(f'{name}: fold {key!r} is not a new number. Remedy: number the folds '
                              '1, 2, ..., each once.')
-        if isinstance(subjects, str) or not subjects:
+        if not isinstance(subjects, (list, tuple)) or not subjects:
             raise ValueError(f'{name}: fold {key} has no subjects but {subjects!r}. Remedy: list '
                              'its test subjects.')
+        wrong = [s for s in subjects if isinstance(s, bool) or not isinstance(s, (str, int))]
+        if wrong:
+            raise ValueError(f'{name}: fold {key} lists {wrong[0]!r}, which is no name of a '
+                             'subject. Remedy: names as the table writes them.')
         subjects = [str(subject).strip() for subject in subjects]
         for subject in subjects:
             if subject in seen:
@@ -87,7 +98,7 @@ def make_protocol(name: str, folds: Dict, aus=None, intensity_threshold=None) ->
                     'is tested on people it was trained on.')
             seen[subject] = key
         checked[int(key)] = tuple(sorted(subjects))
-    aus = None if aus is None else tuple(parse_au(au) for au in aus)
+    aus = None if aus is None else parse_aus(aus, f'{name}: `aus`')
     return Protocol(name, checked, aus, intensity_threshold)
 
 
@@ -105,6 +116,9 @@ def load_protocol(source: Union[str, Path, dict]) -> Protocol:
     """
     if isinstance(source, dict):
         data, name = source, source.get('name', 'protocol')
+    elif not isinstance(source, (str, Path)):
+        raise ValueError(f'protocol is {source!r}, a {type(source).__name__}. Remedy: a name, the '
+                         'path of a JSON file, or a dict with `folds`.')
     else:
         path = PROTOCOLS / f'{source}.json'
         path = path if path.is_file() else Path(source)
@@ -114,13 +128,16 @@ def load_protocol(source: Union[str, Path, dict]) -> Protocol:
                                     'file. Remedy: name one, or write '
                                     '{"folds": {"1": ["S001"], "2": [...]}} to a JSON file.')
         try:
-            data = json.loads(path.read_text(encoding='utf-8'))
+            data = json.loads(path.read_text(encoding='utf-8-sig'))
         except json.JSONDecodeError as error:
             raise ValueError(f'{path}, line {error.lineno}: not JSON: {error.msg}') from error
+        except UnicodeDecodeError as error:
+            raise ValueError(f'{path}: not UTF-8 text: {error}. Remedy: save it as UTF-8.'
+                             ) from error
         name = data.get('name', path.stem) if isinstance(data, dict) else path.stem
     if not isinstance(data, dict) or not isinstance(data.get('folds'), dict) or not data['folds']:
-        raise ValueError(f'protocol {name}: no `folds`. Remedy: {{"folds": {{"1": ["S001", ...], '
-                         '"2": [...]}}}} with the test subjects of each fold.')
+        raise ValueError(f'protocol {name}: no `folds`. Remedy: ' + '{"folds": {"1": ["S001", ...],'
+                         ' "2": [...]}} with the test subjects of each fold.')
     return make_protocol(name, data['folds'], data.get('aus'), data.get('intensity_threshold'))
 
 
@@ -137,6 +154,7 @@ def split_subjects(subjects: Sequence[str], num_folds: int, name: str = 'table')
     Raises:
         ValueError: If there are fewer subjects than folds, or fewer than two folds.
     """
+    check_whole_number('folds', num_folds)
     frames = Counter(s for s in subjects if s)
     if not 2 <= num_folds <= len(frames):
         raise ValueError(f'cannot deal {len(frames)} subjects of {name} into {num_folds} folds. '

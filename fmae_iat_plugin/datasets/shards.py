@@ -18,6 +18,7 @@ from typing import List, Optional, Sequence, Tuple
 from mmengine.logging import MMLogger
 
 from fmae_iat_plugin.files import write_whole
+from fmae_iat_plugin.media import of_the_system
 
 INDEX_VERSION = 1
 Member = Tuple[str, int, int]
@@ -93,7 +94,9 @@ def index_tar(path: str, suffixes: Sequence[str], index_dir: Optional[str] = Non
     if members is None:
         members = _read_members(path, stat.st_size)
         _save_index(file, dict(key, members=members))
-    return sorted((n, o, s) for n, o, s in members if n.lower().endswith(tuple(suffixes)))
+    return sorted((name, offset, size) for name, offset, size in members
+                  if name.lower().endswith(tuple(suffixes))
+                  and not any(map(of_the_system, name.removeprefix('./').split('/'))))
 
 
 def _read_members(path: str, tar_size: int) -> List[Member]:

@@ -12,19 +12,24 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop
 from mmpretrain.registry import HOOKS
 
+from fmae_iat_plugin.action_units import check_same_outputs, named_outputs
+
 
 @HOOKS.register_module()
 class CheckSetupHook(Hook):
     """Compares sizes before training, and names and shapes before a checkpoint is used.
 
     Before training: ``num_classes`` and ``num_subjects`` against the data set (a larger
-    ``num_subjects`` would dilute the mean of the identity loss, and so lambda), and
-    ``accumulative_counts`` of sampler and optimizer wrapper against each other.
+    ``num_subjects`` would dilute the mean of the identity loss, and so lambda),
+    ``accumulative_counts`` of sampler and optimizer wrapper against each other, and the action
+    units (or classes) of the validation data, in their order, against those of the training data.
 
-    When a checkpoint is tested or resumed: it must hold every weight of the model with the same
-    shape, and no other weight. ``adversary.*`` may differ in a test, because prediction does not
-    use it. To start from a checkpoint that fits in part, drop this hook from ``custom_hooks``, or
-    load the encoder with ``model.pretrained``.
+    When a checkpoint is tested, resumed or started from: it must hold every weight of the model
+    with the same shape, and no other weight. ``adversary.*`` may differ in a test, because prediction
+    does not use it. The action units (or classes) that the checkpoint notes must be those of the
+    data, in the same order; so must the subjects of an adversary that is trained on. To start from
+    a checkpoint that fits in part, drop this hook from ``custom_hooks``, or load the encoder with
+    ``model.pretrained``.
     """
 
     priority = 'VERY_HIGH'
@@ -47,6 +52,8 @@ class CheckSetupHook(Hook):
                 raise ValueError(f'model.{where}.{key} is {size}, but the data set has {len(names)}'
                                  f' ({", ".join(map(str, names[:8]))}{", ..." * (len(names) > 8)}).'
                                  f' Remedy: set model.{where}.{key}={len(names)}.')
+        check_same_outputs(named_outputs(meta), named_outputs(_metainfo(runner, '_val_loop')),
+                           'the training data set', 'the validation data set')
         sampled = getattr(loader.batch_sampler, 'accumulative_counts', None)
         updated = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
         if sampled is not None and sampled != updated:
@@ -59,7 +66,8 @@ class CheckSetupHook(Hook):
         """Compare the checkpoint with the model; MMEngine calls this before it copies weights.
 
         Raises:
-            ValueError: Lists weights that are missing, left over or of another shape.
+            ValueError: Lists weights that are missing, left over or of another shape; or names the
+                action units, classes or people that differ.
         """
         # asking for runner.train_dataloader would build it, and read the training data, in a test
         testing = not isinstance(runner._train_loop, BaseLoop)
@@ -80,12 +88,35 @@ class CheckSetupHook(Hook):
                              + '; '.join(problems) + '. Remedy: test or resume it with the config '
                              'it was trained with (its work_dir holds a copy), or load only the '
                              'encoder with model.pretrained.')
+        meta = checkpoint.get('meta')
+        meta = (meta.get('dataset_meta') if isinstance(meta, dict) else None) or {}
+        for loop in ('_train_loop', '_val_loop', '_test_loop'):
+            check_same_outputs(named_outputs(meta), named_outputs(_metainfo(runner, loop)),
+                               'the checkpoint', f'the {loop[1:-5]} data set of the config')
+        saved = list(meta.get('subjects') or ())
+        people = list(_metainfo(runner, '_train_loop').get('subjects') or ())
+        if any(name.startswith('adversary.') for name in model) and saved and people:
+            changed = sorted(set(saved) ^ set(people)) or ['their order']
+            if saved != people:
+                raise ValueError(
+                    'the adversary of the checkpoint knows other people than the training data set '
+                    f'has ({", ".join(map(str, changed[:8]))}{", ..." * (len(changed) > 8)}), so '
+                    'each of its outputs would be taken for somebody else. Remedy: the table and '
+                    'protocol it was trained with, or only the encoder, with model.pretrained.')
 
 
 def _listed(what: str, names: List[str], shown: int = 4) -> List[str]:
     """``['3 weights <what>: a, b, c']``, or nothing."""
     more = f', and {len(names) - shown} more' if len(names) > shown else ''
     return [f'{len(names)} weights {what}: {", ".join(names[:shown])}{more}'] if names else []
+
+
+def _metainfo(runner, loop: str) -> dict:
+    """``metainfo`` of a loop's data set; nothing where the loop was not built: asking the runner
+    for it would build it, and read its data."""
+    loop = getattr(runner, loop, None)
+    loader = getattr(loop, 'dataloader', None) if isinstance(loop, BaseLoop) else None
+    return getattr(getattr(loader, 'dataset', None), 'metainfo', None) or {}
 
 
 def _unwrap(model):

@@ -1,5 +1,8 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Trains and tests every fold and seed of experiments; what is finished is never repeated.
+"""Trains and tests every fold and seed of experiments; what is finished is not repeated.
+
+Finished is a run whose predictions are there and whose config and data are still the same; where
+one has changed, the command says which setting it is, and does nothing.
 
 A run is one fold with one seed, in a process and a folder of its own: config, checkpoints, logs,
 and at its end ``features.npz`` and ``predictions.npz``, from which every number is computed
@@ -7,7 +10,6 @@ and at its end ``features.npz`` and ``predictions.npz``, from which every number
 """
 
 import argparse
-import hashlib
 import json
 import os
 import queue
@@ -21,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
@@ -36,7 +38,8 @@ from fmae_iat_plugin.parallel import counting_bar, watch_parent
 
 from .run_cost import write_cost
 from .run_features import FEATURE_FRAMES, choose_frames, write_features
-from .run_plan import NOTE, Run, plan_runs, run_config
+from .run_plan import Run, plan_runs, run_config
+from .run_settings import check_run, config_digest, unfinished
 
 
 def train_and_test(run: Run, launcher: str = 'none', resume: bool = False,
@@ -57,10 +60,11 @@ def train_and_test(run: Run, launcher: str = 'none', resume: bool = False,
     Raises:
         ValueError: If its folder was begun with another config, or there are no features to keep.
     """
+    cfg = run_config(run)
+    settings = check_run(run, cfg)
     if run.predictions.is_file():
         return
-    cfg = run_config(run)
-    _claim(run, cfg)
+    run.write_note(config_digest(cfg), settings)  # the versions are those of the last process
     cfg.launcher, cfg.resume = launcher, resume
     cfg.log_level = log_level or cfg.get('log_level', 'INFO')
     runner = build_runner(cfg)
@@ -92,16 +96,6 @@ def _forget(run: Run, keep: str) -> None:
             shutil.rmtree(path)
 
 
-def _claim(run: Run, cfg: Config) -> None:
-    """The run's folder belongs to one config, or a resumed run would be of two. The versions noted
-    are those of the last process."""
-    digest = hashlib.sha256(cfg.pretty_text.encode()).hexdigest()[:16]
-    if Path(run.work_dir, NOTE).is_file() and run.note()['digest'] != digest:
-        raise ValueError(f'{run.work_dir} was begun with another config or other options. '
-                         'Remedy: another --out, or remove this folder.')
-    run.write_note(digest)
-
-
 def cross_validate(runs: Sequence[Run], workers: int = 1, gpus: Sequence[str] = (),
                    processes: int = 1, resume: bool = False,
                    feature_frames: int = FEATURE_FRAMES) -> List[Run]:
@@ -117,11 +111,14 @@ def cross_validate(runs: Sequence[Run], workers: int = 1, gpus: Sequence[str] = 
 
     Returns:
         list[Run]: The runs that failed; the others went on.
+
+    Raises:
+        ValueError: If a run was begun or finished with another config or other data; none is begun.
     """
     slots: queue.Queue = queue.Queue()
     for k in range(workers):
         slots.put(','.join(gpus[k * processes:(k + 1) * processes]))
-    waiting = [run for run in runs if not run.predictions.is_file()]
+    waiting = unfinished(runs)
     failed, active = [], {}
 
     def carry_out(run: Run) -> int:
@@ -194,7 +191,7 @@ def submit(runs: Sequence[Run], out: str, cluster: str = 'slurm', processes: int
     executor = submitit.AutoExecutor(folder=str(Path(out, 'jobs')), cluster=cluster)
     executor.update_parameters(name='cross_validate', tasks_per_node=processes,
                                **(parameters or {}))
-    waiting = [run for run in runs if not run.predictions.is_file()]
+    waiting = unfinished(runs)
     launcher = 'slurm' if cluster == 'slurm' and processes > 1 else 'none'
     jobs = executor.map_array(partial(train_and_test, launcher=launcher, resume=resume,
                                       feature_frames=feature_frames), waiting)

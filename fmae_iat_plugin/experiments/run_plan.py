@@ -50,13 +50,20 @@ class Run(NamedTuple):
         """Features of frames of all people, see :mod:`.run_features`."""
         return Path(self.work_dir, 'features.npz')
 
-    def write_note(self, digest: str) -> None:
-        """Note its fields, the digest of its config, and the versions of this process."""
+    def write_note(self, digest: str, settings: Optional[Dict[str, Any]] = None) -> None:
+        """Note its fields, the digest of its config, and the versions of this process.
+
+        Args:
+            digest: Of its config.
+            settings: What its numbers come from, see :func:`~.run_settings.run_settings`.
+        """
+        settings = {} if settings is None else dict(settings=settings)
         write_whole(Path(self.work_dir, NOTE), json.dumps(
-            {**self._asdict(), 'digest': digest, 'versions': versions()}, indent=1).encode())
+            {**self._asdict(), 'digest': digest, **settings, 'versions': versions()},
+            indent=1).encode())
 
     def note(self) -> dict:
-        """What :meth:`write_note` wrote: its fields, ``digest`` and ``versions``."""
+        """What :meth:`write_note` wrote: its fields, ``digest``, ``settings`` and ``versions``."""
         return json.loads(Path(self.work_dir, NOTE).read_text(encoding='utf-8'))
 
 

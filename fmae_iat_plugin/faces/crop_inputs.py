@@ -4,10 +4,17 @@
 import os
 from collections import Counter
 from pathlib import Path
-from typing import List, NamedTuple, Optional
+from typing import List, NamedTuple, Optional, Sequence
 
 from fmae_iat_plugin.datasets.annotation import AnnotationTable, read_annotation
-from fmae_iat_plugin.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES, natural
+from fmae_iat_plugin.media import (
+    IMAGE_SUFFIXES,
+    VIDEO_SUFFIXES,
+    MediaFiles,
+    find_media,
+    natural,
+)
+from fmae_iat_plugin.skipped import Skip
 
 from .structures import CropError, CropOptions, FrameFile, Unit
 
@@ -22,10 +29,12 @@ class Source(NamedTuple):
     Attributes:
         units (list[Unit]): In a fixed order.
         table (AnnotationTable, optional): The labels.
+        passed_over (list[Skip]): Of a folder, what looks like a picture or video and is not read.
     """
 
     units: List[Unit]
     table: Optional[AnnotationTable] = None
+    passed_over: Sequence[Skip] = ()
 
 
 def find_source(path: Path, out: Path, options: CropOptions,
@@ -49,7 +58,8 @@ def find_source(path: Path, out: Path, options: CropOptions,
     if path.is_dir() and not (path / 'annotation.csv').is_file():
         if path.resolve() == out.resolve():
             raise CropError(f'{path} is a folder of images: its crops need another folder.')
-        return Source(_folder_units(path, out, options))
+        media = find_media(path, without=out)
+        return Source(_folder_units(path, media, options), passed_over=media.passed_over)
     suffix = path.suffix.lower()
     if suffix in VIDEO_SUFFIXES:
         return Source([Unit(path.name, [], path, related=True)])
@@ -124,16 +134,9 @@ def _numbers(table: AnnotationTable, rows: List[int]) -> List[int]:
     return list(range(len(rows)))
 
 
-def _folder_units(folder: Path, out: Path, options: CropOptions) -> List[Unit]:
-    images, videos = [], []
-    for root, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith('.')
-                      and (Path(root) / name).resolve() != out.resolve()]
-        for name in names:
-            suffix = os.path.splitext(name)[1].lower()
-            path = Path(root, name).relative_to(folder).as_posix()
-            if not name.startswith('.') and suffix in IMAGE_SUFFIXES + VIDEO_SUFFIXES:
-                (images if suffix in IMAGE_SUFFIXES else videos).append(path)
+def _folder_units(folder: Path, media: MediaFiles, options: CropOptions) -> List[Unit]:
+    images, videos = ([path.relative_to(folder).as_posix() for path in paths]
+                      for paths in (media.images, media.videos))
     if not images and not videos:
         raise CropError(f'{folder} holds neither images ({", ".join(IMAGE_SUFFIXES)}) nor videos '
                         f'({", ".join(VIDEO_SUFFIXES)}).')

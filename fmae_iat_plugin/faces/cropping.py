@@ -71,7 +71,8 @@ def crop_faces(source: Union[str, Path], out: Union[str, Path],
     work = partial(crop_unit, out=out, detector=detector, options=options)
     records = run_parallel(work, found.units, workers, 'Cropping faces')
     rows = pd.DataFrame([row for record in records for row in record['rows']], columns=COLUMNS)
-    skipped = [Skip(*entry) for record in records for entry in record['skipped']]
+    skipped = [*found.passed_over,
+               *(Skip(*entry) for record in records for entry in record['skipped'])]
     report_skipped('Face crops', skipped, str(out / SKIPPED))
     table = _write_table(found, rows, out, options)
     counts = Counter(rows['face'])

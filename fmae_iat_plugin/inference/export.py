@@ -21,6 +21,7 @@ from mmengine.config import Config
 from mmpretrain.registry import DATASETS
 from torch import Tensor, nn
 
+from fmae_iat_plugin.action_units import check_same_outputs, named_outputs
 from fmae_iat_plugin.evaluation.scores import action_unit_scores
 from fmae_iat_plugin.parallel import counting_bar
 from fmae_iat_plugin.synthfacs.renderer import render
@@ -191,8 +192,15 @@ def _evenly(size: int, number: int) -> List[int]:
 
 
 def measure_f1(cfg: Config, backends: List[OnnxBackend], batch_size: int = 32) -> tuple:
-    """Mean F1 (%) of each backend at its thresholds on the config's test data; and its frames."""
+    """Mean F1 (%) of each backend at its thresholds on the config's test data; and its frames.
+
+    Raises:
+        ValueError: If the test data have other action units than a backend, or in another order.
+    """
     data = DATASETS.build(cfg.test_dataloader.dataset)
+    for backend in backends:
+        check_same_outputs(named_outputs(dict(aus=backend.aus)), named_outputs(data.metainfo),
+                           'the checkpoint', "the config's test data set")
     labels, scores = [], [[] for _ in backends]
     with counting_bar() as bar:
         tested = bar.add_task('F1 on the test data', total=len(data))

@@ -24,7 +24,7 @@ from mmengine.registry import init_default_scope
 from mmpretrain.registry import DATASETS, TRANSFORMS
 from mmpretrain.structures import DataSample
 
-from fmae_iat_plugin.action_units import parse_au
+from fmae_iat_plugin.action_units import check_same_outputs, named_outputs, parse_au
 from fmae_iat_plugin.datasets.protocol import load_protocol
 from fmae_iat_plugin.faces import CropOptions, DetectorSpec
 from fmae_iat_plugin.faces.crop import crop_face, cut
@@ -32,8 +32,9 @@ from fmae_iat_plugin.faces.structures import DETECTED
 from fmae_iat_plugin.faces.tracking import Tracker, select_faces
 from fmae_iat_plugin.skipped import Skip, report_skipped
 
+from .ahead import map_ahead, prefetch
 from .backends import open_model
-from .inputs import find_inputs, map_ahead, prefetch, read_items
+from .inputs import find_inputs, read_items
 from .predictions import FacePrediction
 from .smoothing import Smoother
 from .writers import as_dict, build_writers
@@ -52,9 +53,9 @@ class AUInferencer:
             function from BGR images to boxes and scores, or None: every image is a face crop.
         crop: Which faces and how they are cropped. Defaults to the published crop of all faces at
             224 px, or, where the config's test pipeline has no ``Resize``, at the model's size.
-        aus: Numbers of the action units, in the order of the model's outputs. Defaults to those
-            the checkpoint was trained with (its ``meta``), else ``aus`` of the config's test data
-            set, or those of its protocol (BP4D, BP4D+, DISFA).
+        aus: Numbers of the action units, in the order of the model's outputs: for weights that do
+            not note them. Defaults to those the checkpoint was trained with (its ``meta``), else
+            ``aus`` of the config's test data set, or those of its protocol (BP4D, BP4D+, DISFA).
         threshold: Probability from which an action unit is present; a number, or one each.
             Defaults to the checkpoint's (``meta['thresholds']``), else the head's ``thr`` (0.5).
         memory: A face that was not found for so many frames that were looked at keeps its
@@ -66,8 +67,8 @@ class AUInferencer:
         problems (list[Skip]): What could not be read in the last call.
 
     Raises:
-        ValueError: If the weights do not fit, the action units cannot be told, or a number is out
-            of range.
+        ValueError: If the weights do not fit, the action units cannot be told or are not those that
+            the weights note, or a number is out of range.
     """
 
     def __init__(self, model: Union[str, Path, Config], weights: Optional[str] = None,
@@ -79,6 +80,8 @@ class AUInferencer:
         init_default_scope('mmpretrain')
         cfg, self.backend = open_model(model, weights, device)
         data = cfg.test_dataloader.dataset
+        check_same_outputs(named_outputs(dict(aus=self.backend.aus)),
+                           named_outputs(dict(aus=aus)), str(weights or model), '`aus`')
         named = aus or self.backend.aus or self._find_aus(data)
         self.aus = tuple(map(parse_au, named))
         number = self.backend.outputs

@@ -6,13 +6,14 @@ such a full unpickling; this module does it only if the caller says that the fil
 ``.safetensors`` file holds tensors and strings, and nothing that could be called.
 """
 
+import codecs
 import json
 import os
 import pickle
 import re
+import struct
 from pathlib import Path
-from urllib.error import URLError
-from urllib.parse import urlparse
+from typing import Callable
 
 import safetensors.torch
 import torch
@@ -21,85 +22,94 @@ from torch import Tensor
 
 from fmae_iat_plugin.files import whole_file
 
+from .unpickling import STAND_INS, plain
+from .url_cache import cached
 
-class _Discarded:
-    """Replaces each allowed object that is not a tensor; it holds nothing and does nothing."""
-
-    def __new__(cls, *args, **kwargs):
-        return super().__new__(cls)
-
-    def __init__(self, *args, **kwargs):
-        pass
-
-    def __setstate__(self, state):
-        pass
-
-
-# The non-tensor objects that MMEngine's and MAE's checkpoints really contain (log history, numpy
-# scalars, command-line arguments). None of them is ever created: `_Discarded` is, so that even
-# `getattr`, which MMEngine's log history refers to, is harmless.
-_DISCARDED_NAMES = (
-    'builtins.getattr', 'builtins.slice', 'argparse.Namespace', 'pathlib.PosixPath',
-    'pathlib.WindowsPath', 'pathlib.PurePosixPath', 'pathlib.PureWindowsPath',
-    'mmengine.logging.history_buffer.HistoryBuffer', 'numpy.dtype', 'numpy.ndarray',
-    'numpy.core.multiarray._reconstruct', 'numpy.core.multiarray.scalar',
-    'numpy._core.multiarray._reconstruct', 'numpy._core.multiarray.scalar')
 _SAFETENSORS = '.safetensors'
+#: what torch raises, beside UnpicklingError, for bytes that are no file of its own
+_UNREADABLE = (RuntimeError, EOFError, AssertionError, LookupError, ValueError, TypeError,
+               AttributeError, OverflowError, OSError, MemoryError, struct.error)
 
 
-def read_checkpoint(checkpoint: str | os.PathLike, trust_pickle: bool = False) -> dict:
-    """Reads a checkpoint safely; the package's own loads go through this function.
+def read_checkpoint(checkpoint: str | os.PathLike, trust_pickle: bool = False,
+                    map_location: str | torch.device | Callable | None = 'cpu') -> dict:
+    """Reads a checkpoint safely; every load goes through it, MMEngine's included (:mod:`.guard`).
 
     Args:
-        checkpoint: Path, or http(s) URL, of a ``.pth`` or ``.safetensors`` file. A URL is kept in
-            ``torch.hub``'s cache; processes that fetch it at the same time do not disturb each
-            other.
+        checkpoint: Path, or http(s) URL, of a file of torch (``.pth``) or of safetensors. The
+            content decides which it is, not the name. A URL is kept in ``torch.hub``'s cache, see
+            :func:`~.url_cache.cached`.
         trust_pickle: Unpickle a ``.pth`` file without limits, which runs any code in it. Use it
-            only for your own files. Defaults to False: tensors, numbers, strings and containers
-            are read, a few harmless classes are replaced by an empty object, and anything else is
-            refused.
+            only for your own files. Defaults to False: tensors, numbers, strings, arrays of
+            numbers, containers and MMEngine's log histories are read, a few harmless classes are
+            replaced by an empty object, and anything else is refused.
+        map_location: Where the tensors go, see ``torch.load``. None: the CPU.
 
     Returns:
-        The content of the file, with tensors on the CPU: the dict of a ``.pth`` file; for a
-        ``.safetensors`` file, ``state_dict`` and, if :func:`write_checkpoint` wrote it, ``meta``.
+        The content of the file: the dict of a ``.pth`` file; for a safetensors file,
+        ``state_dict`` and, if :func:`write_checkpoint` wrote it, ``meta``.
 
     Raises:
         ConnectionError: If a URL cannot be fetched.
         FileNotFoundError: If the file does not exist.
+        PermissionError: If it may not be read.
         ValueError: If the file is unreadable or holds objects that could run code.
     """
     name = os.fspath(checkpoint)
+    path = os.path.expanduser(name)
+    map_location = 'cpu' if map_location is None else map_location
+    if name.startswith(('http://', 'https://')):
+        path = os.fspath(cached(name))
     try:
-        path = os.path.expanduser(name)
-        if name.startswith(('http://', 'https://')):
-            path = _fetch(name)
-        if os.path.splitext(path)[1] == _SAFETENSORS:
-            return _read_safetensors(path)
-        discarded = [(_Discarded, allowed) for allowed in _DISCARDED_NAMES]
-        with torch.serialization.safe_globals([] if trust_pickle else discarded):
-            return torch.load(path, map_location='cpu', weights_only=not trust_pickle)
+        with open(path, 'rb') as file:
+            head = file.read(512)
+    except IsADirectoryError as error:
+        raise ValueError(f'checkpoint {name} is a folder. Remedy: name a file in it') from error
     except FileNotFoundError as error:
         raise FileNotFoundError(f'checkpoint {name} does not exist. Remedy: name a local file '
                                 '(pretraining writes work_dirs/CONFIG/epoch_N.pth; a config names '
                                 'it in model.pretrained) or an address that starts with http:// '
                                 'or https://') from error
-    except URLError as error:
-        raise ConnectionError(f'cannot download checkpoint {name}: {error}') from error
+    except OSError as error:
+        raise type(error)(f'checkpoint {name} cannot be read: {error.strerror}') from error
+    other = _no_checkpoint(head)
+    if other:
+        raise ValueError(f'checkpoint {name} is {other}')
+    if head[8:9] == b'{' and head[:2] != b'PK':  # behind the length of a header in JSON
+        return _read_safetensors(path, name, map_location)
+    try:
+        with torch.serialization.safe_globals([] if trust_pickle else STAND_INS):
+            return plain(torch.load(path, map_location=map_location,
+                                    weights_only=not trust_pickle))
     except pickle.UnpicklingError as error:
         reason = re.search(r'GLOBAL \S+|invalid load key.*', str(error))
         reason = reason.group() if reason else str(error).splitlines()[-1]
         raise ValueError(
-            f'checkpoint {name} was refused ({reason}): it is not a file of tensors (a saved web '
-            'page or Git LFS pointer looks like this), or holds Python objects, and opening those '
-            "could run code. Ask its author for a file with only the 'state_dict', or for "
-            'safetensors. Convert a file of your own with --trust-pickle '
+            f'checkpoint {name} was refused ({reason}): it is not a file of tensors, or holds '
+            'Python objects, and opening those could run code. Ask its author for a file with only '
+            "the 'state_dict', or for safetensors. Convert a file of your own with --trust-pickle "
             '(tools/model_converters), which runs the code in it') from error
-    except (RuntimeError, EOFError, IsADirectoryError, AssertionError, IndexError) as error:
+    except _UNREADABLE as error:
         raise ValueError(f'checkpoint {name} is not a readable torch file (interrupted download?):'
                          f' {error}') from error
-    except SafetensorError as error:
-        raise ValueError(f'checkpoint {name} is not a readable safetensors file (interrupted '
-                         f'download?): {error}') from error
+
+
+def _no_checkpoint(head: bytes) -> str:
+    """What a file is that was saved in the place of a checkpoint, and the remedy; '' = maybe one.
+
+    Args:
+        head: Its first bytes.
+    """
+    text = head.removeprefix(codecs.BOM_UTF8).lstrip().lower()
+    if text.startswith((b'<!doctype', b'<html', b'<?xml', b'<head', b'<!--')):
+        return ('a saved web page: the server wanted something else (a sign-in, a quota, a '
+                'confirmation). Remedy: fetch the file itself, in a browser if need be')
+    if text.startswith(b'version https://git-lfs'):
+        return 'the pointer of Git LFS, not the file. Remedy: git lfs pull'
+    if text.startswith((b'{', b'[')):
+        return ('a text in JSON (an answer of a server, or the index of a checkpoint in several '
+                'files). Remedy: fetch the file of weights itself')
+    return 'empty. Remedy: fetch or copy it again' if not head else ''
 
 
 def read_state_dict(checkpoint: str | os.PathLike, trust_pickle: bool = False) -> dict[str, Tensor]:
@@ -116,7 +126,8 @@ def read_state_dict(checkpoint: str | os.PathLike, trust_pickle: bool = False) -
     Raises:
         ConnectionError: If a URL cannot be fetched.
         FileNotFoundError: If the file does not exist.
-        ValueError: If the file is unreadable, holds objects that could run code, or no weights.
+        ValueError: If the file is unreadable, holds objects that could run code, no weights, or
+            weights that are not finite.
     """
     return find_weights(read_checkpoint(checkpoint, trust_pickle), checkpoint)
 
@@ -135,7 +146,28 @@ def find_weights(content: dict, checkpoint: str | os.PathLike) -> dict[str, Tens
                          f'not a dict of tensors; it holds: {found}')
     if all(name.startswith('module.') for name in weights):
         weights = {name[len('module.'):]: value for name, value in weights.items()}
+    check_finite(weights, checkpoint)
     return dict(weights)
+
+
+def check_finite(weights: dict[str, Tensor], checkpoint: str | os.PathLike) -> None:
+    """Refuses what a diverged training left.
+
+    Args:
+        weights: Tensors by name; what is no tensor of numbers is not looked at.
+        checkpoint: Its name, for the message.
+
+    Raises:
+        ValueError: If a number is NaN or infinite; the message names the tensors.
+    """
+    bad = [name for name, value in weights.items()
+           if isinstance(value, Tensor) and (value.is_floating_point() or value.is_complex())
+           and not torch.isfinite(value).all()]
+    if bad:
+        raise ValueError(
+            f'checkpoint {checkpoint} is not finite: {len(bad)} of {len(weights)} tensors hold NaN '
+            f'or infinity ({", ".join(map(str, bad[:3]))}{", ..." * (len(bad) > 3)}). Remedy: an '
+            'earlier checkpoint, from before the training diverged and its loss became NaN')
 
 
 def misfits(weights: dict[str, Tensor], own: dict[str, Tensor]) -> list[str]:
@@ -155,6 +187,7 @@ def write_checkpoint(path: str | os.PathLike, weights: dict[str, Tensor], meta: 
         key: Key of the weights in a ``.pth`` file. Defaults to MMEngine's ``'state_dict'``.
 
     Raises:
+        OSError: If it cannot be written, such as on a full disk.
         ValueError: If the name has another suffix.
     """
     path = Path(path)
@@ -165,28 +198,46 @@ def write_checkpoint(path: str | os.PathLike, weights: dict[str, Tensor], meta: 
                for name, value in weights.items()}
     with whole_file(path) as part:
         if path.suffix == _SAFETENSORS:
-            safetensors.torch.save_file(
-                weights, part, metadata={'format': 'pt', 'meta': json.dumps(meta)})
+            _write_safetensors(weights, part, {'format': 'pt', 'meta': json.dumps(meta)})
         else:
-            torch.save({key: weights, 'meta': meta}, part)
+            _write_torch({key: weights, 'meta': meta}, part)
 
 
-def _read_safetensors(path: str) -> dict:
-    """``state_dict`` and the ``meta`` of :func:`write_checkpoint`, or the file's own strings."""
-    with safe_open(path, framework='pt', device='cpu') as file:
-        notes = file.metadata() or {}
-        weights = {name: file.get_tensor(name) for name in file.keys()}
+def _write_torch(content: dict, path: Path) -> None:
+    """torch hides the system's error behind one of its own format, which is raised here."""
+    with open(path, 'wb') as file:
+        try:
+            torch.save(content, file)
+        except RuntimeError as error:
+            hidden = error.__context__
+            if isinstance(hidden, OSError):
+                raise OSError(hidden.errno, hidden.strerror) from error
+            raise
+
+
+def _write_safetensors(weights: dict[str, Tensor], path: Path, notes: dict[str, str]) -> None:
+    """The same for safetensors, whose message ends with the system's number."""
+    try:
+        safetensors.torch.save_file(weights, path, metadata=notes)
+    except SafetensorError as error:
+        number = re.search(r'os error (\d+)', str(error))
+        if number:
+            raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
+        raise
+
+
+def _read_safetensors(path: str, name: str, map_location) -> dict:
+    """``state_dict`` and what :func:`write_checkpoint` noted, or else the file's own strings."""
+    device = str(map_location) if isinstance(map_location, (str, torch.device)) else 'cpu'
+    try:
+        with safe_open(path, framework='pt', device=device) as file:
+            notes = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f'checkpoint {name} is not a readable safetensors file (interrupted '
+                         f'download?): {error}') from error
     try:
         meta = json.loads(notes['meta']) if 'meta' in notes else notes
     except json.JSONDecodeError:
         meta = notes  # somebody else's 'meta'
     return {'state_dict': weights, 'meta': meta}
-
-
-def _fetch(url: str) -> str:
-    """Downloads into ``torch.hub``'s cache unless the file is there already; returns the path."""
-    path = os.path.join(torch.hub.get_dir(), 'checkpoints', os.path.basename(urlparse(url).path))
-    if not os.path.exists(path):
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        torch.hub.download_url_to_file(url, path, None, progress=False)
-    return path

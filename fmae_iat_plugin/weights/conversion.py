@@ -16,12 +16,16 @@ position embedding that was interpolated to another image size.
 
 import os
 import re
+from contextlib import suppress
 from typing import NamedTuple, Sequence
 
+import numpy as np
 from mmpretrain.models.utils import resize_pos_embed
 from torch import Tensor
 
-from .checkpoint import read_state_dict, write_checkpoint
+from fmae_iat_plugin.action_units import au_name, check_same_outputs, named_outputs, parse_au
+
+from .checkpoint import find_weights, read_checkpoint, write_checkpoint
 from .hugging_face import hugging_face_to_timm, is_hugging_face
 from .vit_size import ViTSize, identity_layers, read_size
 
@@ -134,6 +138,10 @@ def fmae_to_mmpretrain(source: str | os.PathLike, target: str | os.PathLike,
                        trust_pickle: bool = False) -> Converted:
     """Converts a file with :func:`to_mmpretrain`.
 
+    A file in MMPretrain's names, such as a checkpoint of a training, keeps its weights and what its
+    ``meta`` notes in plain values (action units, thresholds, epoch), and loses everything else
+    that it holds: the copy can be handed on, and resumes no training.
+
     Args:
         source: Path or URL of a ``.pth`` or ``.safetensors`` file.
         target: ``.pth`` or ``.safetensors`` file to write.
@@ -144,36 +152,76 @@ def fmae_to_mmpretrain(source: str | os.PathLike, target: str | os.PathLike,
 
     Raises:
         ConnectionError, FileNotFoundError: If the source cannot be fetched.
-        ValueError: If it is refused or does not fit, or ``aus`` does not fit the head.
+        ValueError: If it is refused or does not fit, or ``aus`` does not fit the head or the notes
+            of the source.
     """
-    converted = _explained(to_mmpretrain, source, trust_pickle, img_size)
+    converted, meta = _explained(_to_mmpretrain, source, trust_pickle, img_size)
     size = converted.size
     if aus and len(aus) != size.num_classes:
         raise ValueError(f'{len(aus)} AUs were given ({list(aus)}) for a head with '
                          f'{size.num_classes} outputs in {source}')
-    meta = dict(source=os.path.basename(os.fspath(source)), size=size.describe(), arch=size.arch,
+    check_same_outputs(named_outputs(meta.get('dataset_meta')), named_outputs(dict(aus=aus)),
+                       os.fspath(source), '--aus')
+    meta.update(source=os.path.basename(os.fspath(source)), size=size.describe(), arch=size.arch,
                 img_size=size.img_size, patch_size=size.patch, num_classes=size.num_classes,
                 num_subjects=size.identity[-1] if size.identity else 0)
     if aus:
-        meta['dataset_meta'] = dict(classes=[f'AU{au}' for au in aus], aus=list(aus))
+        meta['dataset_meta'] = {**meta.get('dataset_meta', {}),
+                                'classes': [au_name(parse_au(au)) for au in aus],
+                                'aus': list(map(parse_au, aus))}
     write_checkpoint(target, converted.weights, meta)
     return converted
 
 
 def mmpretrain_to_fmae(source: str | os.PathLike, target: str | os.PathLike,
                        trust_pickle: bool = False) -> Converted:
-    """Converts a file with :func:`to_fmae`; the weights have the authors' key, ``model``."""
-    converted = _explained(to_fmae, source, trust_pickle)
-    write_checkpoint(target, converted.weights,
-                     dict(source=os.path.basename(os.fspath(source))), key='model')
+    """Converts a file by :func:`to_fmae`; the weights stand under ``model``, as the authors' do.
+
+    What the source notes of its action units and thresholds stands beside them, for the way back.
+    """
+    converted, meta = _explained(to_fmae, source, trust_pickle)
+    meta['source'] = os.path.basename(os.fspath(source))
+    write_checkpoint(target, converted.weights, meta, key='model')
     return converted
 
 
-def _explained(convert, source, trust_pickle: bool, *options) -> Converted:
-    """Reads and renames; an error names the file."""
-    weights = read_state_dict(source, trust_pickle)
+def _to_mmpretrain(weights: dict[str, Tensor], img_size: int | None) -> Converted:
+    """:func:`to_mmpretrain`, or the same weights where they have these names already."""
+    if not any('patch_embed.projection.' in name for name in weights):
+        return to_mmpretrain(weights, img_size)
+    size = to_fmae(weights).size
+    if img_size is not None and img_size != size.img_size:
+        weights = _interpolate(weights, size, img_size)
+        size = size._replace(grid=img_size // size.patch)
+    return Converted(weights, size, [])
+
+
+def _plain(value):
+    """The parts of a note that JSON knows; raises TypeError for anything else."""
+    if isinstance(value, dict):
+        kept = {}
+        for key, item in value.items():
+            with suppress(TypeError):
+                kept[str(key)] = _plain(item)
+        return kept
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, (np.generic, np.ndarray)):
+        return _plain(value.tolist())
+    if value is not None and not isinstance(value, (str, int, float, bool)):
+        raise TypeError(type(value))
+    return value
+
+
+def _explained(convert, source, trust_pickle: bool, *options) -> tuple[Converted, dict]:
+    """Reads and renames, also what the file notes; an error says which file it is about."""
+    content = read_checkpoint(source, trust_pickle)
+    weights = find_weights(content, source)
+    meta = content.get('meta') if isinstance(content, dict) else None
     try:
-        return convert(weights, *options)
+        notes = _plain(meta) if isinstance(meta, dict) else {}
+        notes.pop('config', None)  # MMEngine runs it when it resumes
+        return convert(weights, *options), notes
     except ValueError as error:
         raise ValueError(f'{source}: {error}') from error
 

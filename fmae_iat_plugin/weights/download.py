@@ -14,6 +14,7 @@ from typing import Optional
 from filelock import FileLock, Timeout
 
 from fmae_iat_plugin.extras import needs_extra
+from fmae_iat_plugin.files import file_sha256
 
 
 def fetch(url: str, target: Path, sha256: Optional[str] = None, retries: int = 4,
@@ -36,20 +37,20 @@ def fetch(url: str, target: Path, sha256: Optional[str] = None, retries: int = 4
         ValueError: If ``sha256`` is not a checksum, or if the file has another one; the file is
             then removed.
     """
-    if sha256 is not None and not re.fullmatch('[0-9a-fA-F]{64}', sha256):
-        raise ValueError(f'{sha256!r} is not a SHA-256. Remedy: give 64 hexadecimal digits')
+    check_sha256(sha256)
     with needs_extra('zoo', 'downloads', 'fetch it with a browser and name it with --file FILE'):
         import gdown
         import requests
         from gdown.exceptions import DownloadError, FileURLRetrievalError
     target.parent.mkdir(parents=True, exist_ok=True)
-    unchecked = target.with_name(f'.{target.name}.unchecked')
+    origin = hashlib.sha256(url.encode()).hexdigest()[:8]  # what is resumed is the same address's
+    unchecked = target.with_name(f'.{target.name}.{origin}.unchecked')
     by_hand = 'Remedy: fetch it with a browser and name it with --file FILE'
     try:
         with FileLock(target.with_name(f'.{target.name}.lock'), timeout=0):
             gdown.download(url, str(unchecked), resume=True, retries=retries, timeout=timeout,
                            use_cookies=False)
-            found = _sha256(unchecked)
+            found = file_sha256(unchecked)
             if sha256 is not None and found != sha256.lower():
                 unchecked.unlink()
                 raise ValueError(f'{url} gave a file with the SHA-256 {found} instead of {sha256}; '
@@ -73,9 +74,7 @@ def fetch(url: str, target: Path, sha256: Optional[str] = None, retries: int = 4
     return found
 
 
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, 'rb') as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
+def check_sha256(sha256: Optional[str]) -> None:
+    """Raises ValueError if it is none; None passes."""
+    if sha256 is not None and not re.fullmatch('[0-9a-fA-F]{64}', sha256):
+        raise ValueError(f'{sha256!r} is no SHA-256. Remedy: 64 hexadecimal digits')

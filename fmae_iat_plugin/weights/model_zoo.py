@@ -8,6 +8,7 @@ in MAE's names. They are fetched from the authors and converted to ``checkpoints
 """
 
 import argparse
+import json
 import sys
 from fnmatch import fnmatch
 from pathlib import Path
@@ -24,11 +25,11 @@ from torch import Tensor
 
 from fmae_iat_plugin.datasets.protocol import load_protocol
 from fmae_iat_plugin.errors import say_error
-from fmae_iat_plugin.files import whole_named_file
+from fmae_iat_plugin.files import file_sha256, whole_named_file, write_whole
 
 from .checkpoint import find_weights, misfits, read_checkpoint
 from .conversion import fmae_to_mmpretrain
-from .download import fetch
+from .download import check_sha256, fetch
 from .zoo_index import (
     FOLDER,
     ZooModel,
@@ -134,6 +135,9 @@ def download(model: ZooModel, folder: str = FOLDER, url: Optional[str] = None,
              sha256: Optional[str] = None) -> Path:
     """Downloads the authors' file of a model to ``folder/originals/NAME.pth`` and converts it.
 
+    An earlier download is used if it has the checksum that is asked for or, where none is known,
+    if it came from the same address.
+
     Args:
         model: Model to fetch.
         folder: Created if it does not exist.
@@ -147,15 +151,44 @@ def download(model: ZooModel, folder: str = FOLDER, url: Optional[str] = None,
         raise ValueError(f'no weights of {model.name} are public. Remedy: train it (python '
                          f'tools/train.py {short(model.config)}), or convert your own file: '
                          f'python tools/model_zoo.py convert {model.name} --file FILE')
+    address, wanted = url or model.weights, sha256 or model.sha256
     original = Path(folder, 'originals', f'{model.name}.pth')
-    if not original.is_file():
-        found = fetch(url or model.weights, original, sha256 or model.sha256)
+    if not _is_there(original, address, wanted, asked=url is not None):
+        found = fetch(address, original, wanted)
+        write_whole(_note(original), json.dumps(dict(url=address, sha256=found)).encode())
         MMLogger.get_current_instance().info('%s: SHA-256 %s', original, found)
     try:
         return convert(model, str(original), folder)
     except ValueError as error:
         raise ValueError(f'{error}. If the download is damaged, remove {original} and try again'
                          ) from error
+
+
+def _note(original: Path) -> Path:
+    """Where it came from."""
+    return original.with_name(f'.{original.name}.json')
+
+
+def _is_there(original: Path, address: str, sha256: Optional[str], asked: bool) -> bool:
+    """Whether an earlier download is what is wanted now.
+
+    Args:
+        original: Its file.
+        address: What is wanted.
+        sha256: What it must have; None: nothing is known.
+        asked: The user named the address; else a file of unknown origin counts, as one that was
+            put there by hand.
+    """
+    if not original.is_file():
+        return False
+    check_sha256(sha256)
+    if sha256 is not None:
+        return file_sha256(original) == sha256.lower()
+    note = _note(original)
+    if not note.is_file():
+        return not asked
+    return json.loads(note.read_text(encoding='utf-8')) == dict(
+        url=address, sha256=file_sha256(original))
 
 
 def _list(args: argparse.Namespace) -> None:
@@ -182,11 +215,24 @@ def _get(args: argparse.Namespace) -> None:
         sys.stdout.write(f'{model.name}: weights of {model.source}, {model.license}: not for '
                          'commercial use; name the authors.\n')
     if args.file:
+        _check_file(args)
         path = convert(model, args.file, args.out, getattr(args, 'trust_pickle', False))
     else:
         path = download(model, args.out, args.url, args.sha256)
     sys.stdout.write(f'{path}: mmpretrain.get_model({model.name!r}, pretrained=True)')
     sys.stdout.write(f', tools/predict.py --model {model.name}\n' if model.predicts_aus else '\n')
+
+
+def _check_file(args: argparse.Namespace) -> None:
+    """Options of a download that a local file must fulfil, or cannot."""
+    if getattr(args, 'url', None):
+        raise ValueError(f'--url {args.url} and --file {args.file} were both given. Remedy: name '
+                         'one of them.')
+    wanted = getattr(args, 'sha256', None)
+    check_sha256(wanted)
+    if wanted is not None and file_sha256(Path(args.file)) != wanted.lower():
+        raise ValueError(f'{args.file} has the SHA-256 {file_sha256(Path(args.file))} instead of '
+                         f'{wanted}. Remedy: fetch it again, or the right checksum')
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -132,6 +132,20 @@ def test_folds_by_number_deal_the_subjects(face_table):
     (dict(), ROWS[:3] + ['d.png,B,0,3'], 'line 5: AU2 is 3, an intensity. Remedy'),
     (dict(), ROWS + ['d.png,A,9,0'], "line 8: AU1 is '9'.*not coded"),
     (dict(intensity_threshold=2), ROWS, 'no cell is above 1'),
+    *((dict(intensity_threshold=value), ROWS, 'intensity_threshold is .* above 0, up to 5')
+      for value in ('2', True, 0, -1, 6, float('nan'), [2, 2])),
+    (dict(aus=(1)), ROWS, r'`aus` is 1, a int. Remedy: .*\(1,\)'),
+    (dict(aus=()), ROWS, '`aus` is empty'),
+    (dict(aus='AU1'), ROWS, "`aus` is 'AU1', a str"),
+    (dict(protocol=None, folds='3'), ROWS, "`folds` is '3', a str. Remedy"),
+    (dict(protocol=None, folds=3.), ROWS, '`folds` is 3.0, a float'),
+    (dict(fold='1'), ROWS, "`fold` is '1', a str"),
+    (dict(fold=True), ROWS, '`fold` is True, a bool'),
+    (dict(fold=[1]), ROWS, r'`fold` is \[1\], a list'),
+    (dict(held_out='2'), ROWS, "`held_out` is '2', a str"),
+    (dict(held_out=None), ROWS, '`held_out` is None'),
+    (dict(ann_file=None), ROWS, 'ann_file is None'),
+    (dict(protocol=7), ROWS, 'protocol is 7, a int'),
 ])
 def test_errors_in_words(face_table, options, rows, words):
     root = face_table(rows)

@@ -110,3 +110,54 @@ def test_real_table(real_data):
     assert len(table.images) == 633 and list(table.images) == images
     assert list(table.subjects) == subjects and list(table.aus) == aus
     np.testing.assert_array_equal(table.labels, labels)
+
+
+ROWS = [('a.jpg', '1', 0, 1, '12'), ('b.jpg', '2', None, 0, ''), ('c.jpg', '', 1, None, '7'),
+        ('d.jpg', '2', 1, 1, '100')]
+
+
+@pytest.mark.parametrize('subject', ['Int64', 'float64', 'category', 'category of numbers', 'str',
+                                     'bytes', 'mixed'])
+@pytest.mark.parametrize('aus', ['float32', 'Int8', 'category', 'boolean', 'str', 'object'])
+@pytest.mark.parametrize('index', [None, 'image', 'unnamed'])
+def test_parquet_as_pandas_stores_it_reads_as_the_csv(tmp_path, subject, aus, index):
+    """A gap turns a column of numbers into decimals; ids, labels and gaps stay what they are."""
+    pytest.importorskip('pyarrow', reason="pip install 'fmae_iat_plugin[parquet]'")
+    text = [','.join('' if cell is None else str(cell) for cell in row) for row in ROWS]
+    truth = read_annotation(write(tmp_path, '\n'.join(['image,subject,AU1,AU2,frame', *text, ''])))
+    table = pd.DataFrame(ROWS, columns=['image', 'subject', 'AU1', 'AU2', 'frame'])
+    numbers = pd.to_numeric(table['subject'])
+    table['subject'] = {
+        'Int64': lambda: numbers.astype('Int64'), 'float64': lambda: numbers,
+        'category': lambda: table['subject'].replace('', None).astype('category'),
+        'category of numbers': lambda: numbers.astype('category'), 'str': lambda: table['subject'],
+        'bytes': lambda: table['subject'].str.encode('utf-8'),
+        'mixed': lambda: table['subject'].replace('', None).astype('string')}[subject]()
+    table['frame'] = pd.to_numeric(table['frame'])
+    for name in ('AU1', 'AU2'):
+        labels = table[name].astype('Int8')
+        table[name] = labels.map(lambda v: '' if pd.isna(v) else str(v)) if aus == 'str' else \
+            labels.astype(object).where(labels.notna(), None) if aus == 'object' else \
+            labels.astype(aus)
+    if index is not None:
+        table = table.set_index('image') if index == 'image' else table.set_index(
+            pd.Index([7, 3, 9, 1]))
+    table.to_parquet(tmp_path / 'table.parquet')
+    found = read_annotation(tmp_path / 'table.parquet')
+    assert list(found.images) == list(truth.images)
+    assert list(found.subjects) == list(truth.subjects) == ['1', '2', '', '2']
+    assert list(found.frame['frame']) == list(truth.frame['frame']) == ['12', '', '7', '100']
+    np.testing.assert_array_equal(found.labels, truth.labels)
+    assert [found.line(row) for row in range(4)] == [2, 3, 4, 5]
+
+
+def test_decimals_stay_decimals_and_a_broken_parquet_is_named(tmp_path):
+    pytest.importorskip('pyarrow', reason="pip install 'fmae_iat_plugin[parquet]'")
+    pd.DataFrame(dict(image=['a.jpg', 'b.jpg'], subject=[1.5, 2], AU1=[.5, 3])).to_parquet(
+        tmp_path / 't.parquet')
+    found = read_annotation(tmp_path / 't.parquet')
+    assert list(found.subjects) == ['1.5', '2.0'] and found.labels.ravel().tolist() == [.5, 3]
+    for data in (b'', b'PAR1 and no more', (tmp_path / 't.parquet').read_bytes()[:-30]):
+        (tmp_path / 'cut.parquet').write_bytes(data)
+        with pytest.raises(AnnotationError, match='cut.parquet: not a readable Parquet.*emedy'):
+            read_annotation(tmp_path / 'cut.parquet')

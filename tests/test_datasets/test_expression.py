@@ -153,7 +153,8 @@ def test_affectnet_class_folders(tmp_path, name):
     for code in range(9):
         touch(tmp_path / name / str(code) / f'a{code}.jpg')
     touch(tmp_path / name / '2/b.png')
-    (tmp_path / name / '2/Thumbs.db').write_text('')
+    for other in ('notes.txt', 'Thumbs.db', '._b.png'):  # the system's are not listed
+        (tmp_path / name / '2' / other).write_text('')
     listing = tmp_path / 'skipped.txt'
     dataset = build('AffectNet', tmp_path, skip_file=str(listing))
     want = [(f'a{c}.jpg', c) for c in range(8)]

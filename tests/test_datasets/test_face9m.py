@@ -274,3 +274,29 @@ def test_real_faces(real_data):
     left = paths(held_out, root)
     assert len(left) == 564 - 10 - len(list((root / 'yale').glob('subject01.*')))
     assert any(p.startswith('orl/s10/') for p in left)
+
+
+def test_files_of_a_mac_are_no_images_and_no_tar_members(tmp_path):
+    root = fill(tmp_path / 'photos')
+    for name in ('._a.png', '__MACOSX/x/b.pgm', 'x/._b.pgm', '.trash/c.png'):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b'\0\5\26\7')
+    assert len(build(str(root))) == len(NAMES)
+    with tarfile.open(tmp_path / 'a.tar', 'w') as tar:
+        tar.add(root, '.')
+    members = build(str(tmp_path / 'a.tar'))
+    assert len(members) == len(NAMES)
+    assert {members[row]['inputs'].shape[0] for row in range(len(NAMES))} == {3}
+
+
+def test_lists_with_the_mark_of_an_editor(tmp_path):
+    """A BOM is no part of the first name, in the list of images and in the one to leave out."""
+    root = fill(tmp_path / 'photos')
+    for name, line in (('all.txt', 'a.png\r\nx/b.pgm\r\n'), ('out.txt', 'a.png\r\n')):
+        (tmp_path / name).write_bytes(b'\xef\xbb\xbf' + line.encode())
+    data = build(str(root), ann_file=str(tmp_path / 'all.txt'))
+    assert [data.get_data_info(row)['img_path'] for row in range(2)] == [
+        str(root / 'a.png'), str(root / 'x/b.pgm')]
+    assert data[0]['inputs'].shape == (3, 5, 6)
+    rest = build(str(root), exclude=str(tmp_path / 'out.txt'))
+    assert len(rest) == len(NAMES) - 1

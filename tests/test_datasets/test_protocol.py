@@ -103,3 +103,38 @@ def test_dealt_folds_share_nobody_and_are_level(seed):
 def test_too_many_or_few_folds(folds):
     with pytest.raises(ValueError, match=f'2 subjects of table into {folds} folds. Remedy'):
         split_subjects(['A', 'B', 'A'], folds)
+
+
+@pytest.mark.parametrize('number', ['3', 3., None, True, [3]])
+def test_a_number_of_folds_is_a_whole_number(number):
+    with pytest.raises(ValueError, match=r'`folds` is .*Remedy: a whole number'):
+        split_subjects(['A', 'B', 'C', 'D'], number)
+
+
+@pytest.mark.parametrize('change, words', [
+    (dict(folds={'1': 5, '2': ['B']}), 'fold 1 has no subjects but 5'),
+    (dict(folds={'1': {'A': 1}, '2': ['B']}), "fold 1 has no subjects but {'A': 1}"),
+    (dict(folds={'1': ['A', None], '2': ['B']}), 'fold 1 lists None'),
+    (dict(folds={'1': ['A'], '2': [['B']]}), r"fold 2 lists \['B'\]"),
+    (dict(folds={'1': ['A'], '2': ['B']}, aus=12), r'`aus` is 12, a int. .*\(12,\)'),
+    (dict(folds={'1': ['A'], '2': ['B']}, aus='AU1'), "`aus` is 'AU1', a str"),
+    (dict(folds=[['A'], ['B']]), r'no `folds`. Remedy: {"folds": {"1": \["S001", ...\], '
+                                 r'"2": \[...\]}} with the')])
+def test_a_protocol_of_another_form(tmp_path, change, words):
+    with pytest.raises(ValueError, match=words):
+        load_protocol(change)
+    (tmp_path / 'p.json').write_bytes(b'\xef\xbb\xbf' + json.dumps(change).encode())
+    with pytest.raises(ValueError, match=words):
+        load_protocol(tmp_path / 'p.json')
+
+
+def test_what_an_editor_adds_to_a_file(tmp_path):
+    text = json.dumps(dict(folds={'1': ['A', 7], '2': ['B']}))
+    (tmp_path / 'p.json').write_bytes(b'\xef\xbb\xbf' + text.encode())
+    assert load_protocol(tmp_path / 'p.json').folds == {1: ('7', 'A'), 2: ('B', )}
+    (tmp_path / 'p.json').write_bytes(text.encode('utf-16'))
+    with pytest.raises(ValueError, match='p.json: no UTF-8 text.*Remedy'):
+        load_protocol(tmp_path / 'p.json')
+    for source in (3, ['A'], None):
+        with pytest.raises(ValueError, match=f'protocol is {re.escape(repr(source))}'):
+            load_protocol(source)

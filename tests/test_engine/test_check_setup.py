@@ -24,19 +24,24 @@ def model(classes=2, subjects=3, layers=1):
 class Loop(BaseLoop):
     """What MMEngine has built once training began; before that, and in a test, it is a dict."""
 
-    def __init__(self):
-        pass
+    def __init__(self, **metainfo):
+        self.dataloader = SimpleNamespace(dataset=SimpleNamespace(metainfo=metainfo))
 
     def run(self):
         pass
 
 
-def runner(model, aus=(1, 2), subjects=('A', 'B', 'C'), sampled=1, updated=1, training=True):
+def runner(model, aus=(1, 2), subjects=('A', 'B', 'C'), sampled=1, updated=1, training=True,
+           judged=None):
+    """A runner in training, or in a test; ``judged``: AUs of what it validates on, or tests."""
     loader = SimpleNamespace(
         dataset=SimpleNamespace(metainfo=dict(aus=aus, subjects=subjects)),
         batch_sampler=SimpleNamespace(accumulative_counts=sampled))
-    loop = dict(train_loop=Loop(), train_dataloader=loader) if training else dict(train_loop={})
-    return SimpleNamespace(model=model, _train_loop=loop.pop('train_loop'), **loop,
+    judged = Loop(aus=judged or aus)
+    loops = dict(_train_loop=Loop(aus=aus, subjects=subjects), train_dataloader=loader,
+                 _val_loop=judged, _test_loop={}) if training else dict(
+        _train_loop={}, _val_loop={}, _test_loop=judged)
+    return SimpleNamespace(model=model, **loops,
                            optim_wrapper=SimpleNamespace(_accumulative_counts=updated))
 
 
@@ -95,3 +100,54 @@ def test_names_of_a_wrapped_model_are_understood():
     wrapped = torch.nn.parallel.DataParallel(model())
     assert hook.after_load_checkpoint(runner(model(), training=False),
                                       dict(state_dict=wrapped.module.state_dict())) is None
+
+
+def noted(subjects=('A', 'B', 'C'), **meta):
+    return dict(state_dict=model().state_dict(), meta=dict(
+        epoch=1, dataset_meta=dict(meta, subjects=subjects)))
+
+
+@pytest.mark.parametrize('training', [True, False])
+@pytest.mark.parametrize('aus', [(2, 1), (1, 4), (1, )])
+def test_action_units_are_those_of_the_checkpoint_in_its_order(aus, training):
+    """Two outputs fit two outputs: only the checkpoint knows that they are other ones."""
+    saved = noted(aus=(1, 2), classes=('AU1', 'AU2'))
+    hook.after_load_checkpoint(runner(model(), training=training), saved)
+    with pytest.raises(ValueError, match='the checkpoint has AU1, AU2, the .* has AU.*'
+                                         r'Remedy: aus=\(1, 2\), in that order'):
+        hook.after_load_checkpoint(runner(model(), aus=aus, training=training), saved)
+
+
+def test_classes_are_compared_where_there_are_no_action_units():
+    saved = noted(classes=['happy', 'sad'])
+    testing = runner(model(), training=False)
+    testing._test_loop = Loop(classes=('happy', 'sad'))
+    hook.after_load_checkpoint(testing, saved)
+    testing._test_loop = Loop(classes=('sad', 'happy'))
+    with pytest.raises(ValueError, match='happy, sad, the test data set .* has sad, happy'):
+        hook.after_load_checkpoint(testing, saved)
+
+
+def test_a_checkpoint_that_notes_nothing_is_used_as_before():
+    for meta in ({}, dict(meta=None), dict(meta={}), dict(meta=dict(dataset_meta=None))):
+        for training in (True, False):
+            hook.after_load_checkpoint(runner(model(), training=training),
+                                       dict(state_dict=model().state_dict(), **meta))
+
+
+def test_validation_has_the_action_units_of_the_training():
+    with pytest.raises(ValueError, match='training data set has AU1, AU2, the validation'
+                                         ' data set has AU2, AU1'):
+        hook.before_train(runner(model(), judged=(2, 1)))
+
+
+@pytest.mark.parametrize('people, named', [(('A', 'B', 'D'), r'\(C, D\)'),
+                                           (('B', 'A', 'C'), r'\(their order\)')])
+def test_an_adversary_goes_on_with_the_same_people_only(people, named):
+    """As many people as before, but others: each output would be taken for somebody else."""
+    saved = noted(aus=(1, 2))
+    with pytest.raises(ValueError, match=f'knows other people .*{named}.*model.pretrained'):
+        hook.after_load_checkpoint(runner(model(), subjects=people), saved)
+    hook.after_load_checkpoint(runner(model(), subjects=people, training=False), saved)
+    plain = dict(saved, state_dict=model(subjects=None).state_dict())
+    hook.after_load_checkpoint(runner(model(subjects=None), subjects=people), plain)

@@ -234,10 +234,31 @@ def test_a_seed_without_a_fold_is_said_and_left_out(finished):
     assert 'small: seeds 1 lack a fold' in results_text(summary)
 
 
-def test_another_config_does_not_go_on_in_the_same_folder(finished):
-    run = finished[0]._replace(options={**OPTIONS, 'model.head.thr': .4})
-    with pytest.raises(ValueError, match='begun with another config'):
-        cross_validation._claim(run, run_config(run))
+def test_numbers_of_another_config_are_not_given_out(finished, config, monkeypatch):
+    """Finished runs of another learning rate: the setting is named, and nothing is begun."""
+    monkeypatch.setattr(cross_validation, '_in_a_process', None)  # calling it would fail
+    assert cross_validate(finished) == []  # nothing changed: nothing to do, and no error
+    name = 'optim_wrapper.optimizer.lr'
+    changed = [run._replace(options={**OPTIONS, name: .25}) for run in finished]
+    with pytest.raises(ValueError, match=f'fold1_seed0 was begun with another config .*{name}: '
+                                         '0.0005 there, 0.25 asked for.*Remedy'):
+        cross_validate(changed)
+    with pytest.raises(ValueError, match=name):
+        train_and_test(changed[0])
+    with pytest.raises(ValueError, match=name):
+        cross_validation.submit(changed, 'nowhere', 'local')
+
+
+def test_the_command_says_what_changed(finished, config, capsys):
+    out = str(Path(finished[0].work_dir).parents[1])
+    options = [f'{key}={value}' for key, value in OPTIONS.items()]
+    assert cross_validation.main([config, '--seeds', '0', '1', '--out', out, '--cfg-options',
+                                  *options]) == 0
+    assert 'small' in capsys.readouterr().out
+    assert cross_validation.main([config, '--seeds', '0', '1', '--out', out, '--cfg-options',
+                                  *options, 'model.head.thr=.4']) == 2
+    told = capsys.readouterr()
+    assert told.out == '' and 'model.head.thr: ' in told.err and '0.4 asked for' in told.err
 
 
 def test_killed_and_run_again(finished, config, tmp_path, repo):

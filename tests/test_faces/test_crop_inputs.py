@@ -102,3 +102,16 @@ def test_errors_name_what_is_wrong(tmp_path):
     table(tmp_path, ['1.jpg,A,0,detected'], 'image,subject,AU1,face', images=None)
     with pytest.raises(CropError, match='columns face already'):
         find_source(folder, out, CropOptions())
+
+
+def test_a_folder_behind_links_and_after_a_mac(tmp_path):
+    """Links are followed; what looks like a picture and is not read is handed on to be listed."""
+    for name in ('in/a.jpg', 'in/._a.jpg', 'in/__MACOSX/a.jpg', 'disk/b.jpg', 'in/c.heic'):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b'x')
+    (tmp_path / 'in/linked').symlink_to(tmp_path / 'disk')
+    (tmp_path / 'in/gone.jpg').symlink_to(tmp_path / 'nothing.jpg')
+    source = find_source(tmp_path / 'in', tmp_path / 'in/out', CropOptions())
+    assert units(source) == [('images 1', False, ['a.jpg', 'linked/b.jpg'])]
+    assert sorted(entry.item for entry in source.passed_over) == [
+        str(tmp_path / 'in/c.heic'), str(tmp_path / 'in/gone.jpg')]

@@ -174,7 +174,7 @@ def test_other_arguments_need_another_folder(release, tmp_path, green):
     foreign = tmp_path / 'foreign'
     foreign.mkdir()
     shutil.copy(release / 'annotation.csv', foreign)
-    with pytest.raises(CropError, match='annotation.csv, which this tool did not write'):
+    with pytest.raises(CropError, match='annotation.csv, which this command did not write'):
         crop_faces(release, foreign, green, PNG)
 
 

@@ -99,3 +99,14 @@ def test_int8_prints_the_change_of_f1(exported, face_table, tmp_path, monkeypatc
     assert [next(row for row, one in enumerate(loaded) if np.array_equal(one, image))
             for image in calibrated] == [0, 7, 14, 22, 29]
     assert sorted(file.name for file in tmp_path.glob('*.onnx*')) == ['small.onnx']
+
+
+def test_f1_is_not_measured_on_action_units_in_another_order(exported, face_table):
+    cfg, _, _, path, _ = exported
+    root = face_table([f'{i}.png,S{i % 3},{i % 2},0,1' for i in range(6)],
+                      header='image,subject,AU1,AU12,AU24', size=60)
+    cfg = cfg.copy()
+    cfg.test_dataloader.dataset.update(data_root=str(root), data_prefix='', folds=3, fold=1,
+                                       ann_file='annotation.csv', aus=AUS[::-1])
+    with pytest.raises(ValueError, match=r'AU12, AU1, AU24, .* AU24, AU1, AU12 .*another order'):
+        export.measure_f1(cfg, [export.OnnxBackend(path, 'cpu')])

@@ -231,7 +231,20 @@ def test_a_checkpoint_says_its_action_units_and_thresholds(trained, tmp_path):
             found = row['aus'][f'AU{au}']
             assert found['probability'] == want['aus'][f'AU{other}']['probability']
             assert found['present'] == (found['probability'] >= limit)
-    assert AUInferencer(cfg, noted, 'cpu', Blobs(), aus=(1, 2, 5), threshold=.3).aus == (1, 2, 5)
+    same = AUInferencer(cfg, noted, 'cpu', Blobs(), aus=('AU4', 6, '7'), threshold=.3)
+    assert same.aus == (4, 6, 7) and same.thresholds.tolist() == [.3] * 3
+
+
+@pytest.mark.parametrize('aus, how', [((7, 6, 4), 'in another order'), ((4, 6, 12), 'others')])
+def test_outputs_are_not_renamed_against_what_the_checkpoint_notes(trained, tmp_path, aus, how):
+    cfg, path, _ = trained
+    noted = tmp_path / 'noted.pth'
+    torch.save(dict(state_dict=torch.load(path)['state_dict'],
+                    meta=dict(dataset_meta=dict(aus=[4, 6, 7]))), noted)
+    with pytest.raises(ValueError, match=rf'noted.pth has AU4, AU6, AU7, `aus` has '
+                                         rf'.*{how}.*Remedy: aus=\(4, 6, 7\)'):
+        AUInferencer(cfg, noted, 'cpu', Blobs(), aus=aus)
+    assert AUInferencer(cfg, path, 'cpu', Blobs(), aus=aus).aus == aus  # this file says nothing
 
 
 def test_on_frame_gets_every_image_with_its_rows(trained, tmp_path):

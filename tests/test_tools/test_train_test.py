@@ -81,6 +81,20 @@ def test_train_then_test_then_resume(tmp_path, repo, config):
     assert 'resumed epoch: 2' in out and 'Epoch(train) [3]' in out
     assert 'Epoch(train) [1]' not in out and (work_dir / 'epoch_3.pth').exists()
 
+    # two action units fit two outputs, but not in another order: resumed, started from, tested
+    turned = [f'{part}_dataloader.dataset.aus=2,1' for part in ('train', 'val', 'test')]
+    checkpoint = work_dir / 'epoch_3.pth'
+    for command in (
+            ['train.py', config, '--work-dir', work_dir, '--resume', '--cfg-options',
+             'train_cfg.max_epochs=4', *turned],
+            ['train.py', config, '--work-dir', tmp_path / 'other', '--cfg-options',
+             f'load_from={checkpoint}', *turned],
+            ['test.py', config, checkpoint, '--work-dir', tmp_path / 'test', '--cfg-options',
+             *turned]):
+        refused = run(repo, f'tools/{command[0]}', *command[1:], check=False)
+        assert refused.returncode
+        assert 'has AU1, AU2' in refused.stderr and 'has AU2, AU1' in refused.stderr
+
 
 @pytest.mark.parametrize('tool, options', [
     ('train.py', ['--work-dir', '--resume', '--amp', '--no-validate', '--auto-scale-lr',

@@ -8,6 +8,7 @@ import os
 import runpy
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
@@ -188,8 +189,8 @@ def test_safetensors_in_and_out_and_half_precision(tmp_path, formats):
         save(source, weights)
     else:
         save_file(weights, source)
-    fmae_to_mmpretrain(source, target, aus=range(1, 13))
-    assert read_checkpoint(target)['meta']['dataset_meta']['classes'][11] == 'AU12'
+    fmae_to_mmpretrain(source, target, aus=(1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24))
+    assert read_checkpoint(target)['meta']['dataset_meta']['classes'][11] == 'AU24'
     assert_same_bits(to_fmae(read_state_dict(target)).weights, weights)
     mmpretrain_to_fmae(target, tmp_path / 'back.safetensors')
     assert_same_bits(load_file(tmp_path / 'back.safetensors'), weights)
@@ -331,8 +332,6 @@ def test_commands_name_file_and_remedy(tmp_path, command):
     message, _ = command('mmpretrain_to_fmae', path, tmp_path / 'x.pth')
     assert f'{path}: ' in message
     assert 'fmae_to_mmpretrain.py' in message
-    message, _ = command('fmae_to_mmpretrain', tmp_path / 'ours.pth', tmp_path / 'x.pth')
-    assert 'mmpretrain_to_fmae.py' in message
     assert list(tmp_path.glob('x*')) == []
 
 
@@ -367,3 +366,56 @@ def test_incomplete_hugging_face_file_and_foreign_mmpretrain_tensor():
         to_fmae({**ours, 'neck.gate.weight': torch.zeros(1)})
     assert to_fmae({**ours, 'data_preprocessor.mean': torch.zeros(3)}).left_out == [
         'data_preprocessor.mean']
+
+
+AUS = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
+
+
+def ours_of_a_training(path, **more):
+    """A checkpoint as a training leaves it, in MMPretrain's names."""
+    weights = to_mmpretrain(fine_tuned().state_dict()).weights
+    meta = dict(epoch=3, seed=0, config='import os', thresholds=[.3] * 12,
+                threshold_subjects=('S1', 'S2'), score=np.float64(.5), space=argparse.Namespace(),
+                dataset_meta=dict(aus=AUS, classes=tuple(f'AU{au}' for au in AUS)))
+    torch.save(dict(state_dict=weights, meta=meta, optimizer=dict(state={}), **more), path)
+    return weights
+
+
+@pytest.mark.parametrize('end', ['.pth', '.safetensors'])
+def test_a_file_in_our_names_is_cleaned_and_keeps_its_notes(tmp_path, command, end):
+    """The remedy for a file that the guard refuses, here one with a hostile part."""
+    path, target, trace = tmp_path / 'theirs.pth', tmp_path / f'clean{end}', tmp_path / 'trace'
+    weights = ours_of_a_training(path, more=Hostile(trace))
+    message, _ = command('fmae_to_mmpretrain', path, target)
+    assert 'was refused' in message and not trace.exists() and not target.exists()
+    message, printed = command('fmae_to_mmpretrain', path, target, '--trust-pickle')
+    assert message is None and '12 classes, 41 subjects; 34 tensors' in printed
+    content = read_checkpoint(target)
+    assert content.keys() == {'state_dict', 'meta'}
+    assert_same_bits(content['state_dict'], weights)
+    meta = content['meta']
+    assert meta['thresholds'] == [.3] * 12 and meta['threshold_subjects'] == ['S1', 'S2']
+    assert tuple(meta['dataset_meta']['aus']) == AUS and meta['epoch'] == 3
+    assert meta['score'] == .5 and not {'config', 'space'} & meta.keys()
+
+
+def test_action_units_and_thresholds_go_there_and_back(tmp_path, command):
+    ours_of_a_training(tmp_path / 'ours.pth')
+    mmpretrain_to_fmae(tmp_path / 'ours.pth', tmp_path / 'theirs.pth')
+    fmae_to_mmpretrain(tmp_path / 'theirs.pth', tmp_path / 'again.pth')
+    meta = read_checkpoint(tmp_path / 'again.pth')['meta']
+    assert meta['dataset_meta']['aus'] == list(AUS) and meta['thresholds'] == [.3] * 12
+    # what the file notes is not overruled
+    message, _ = command('fmae_to_mmpretrain', tmp_path / 'theirs.pth', tmp_path / 'x.pth',
+                         '--aus', *AUS[::-1])
+    assert 'in another order' in message and not (tmp_path / 'x.pth').exists()
+
+
+def test_images_of_another_size_in_our_names(tmp_path):
+    path = save(tmp_path / 'theirs.pth', fine_tuned().state_dict())
+    fmae_to_mmpretrain(path, tmp_path / 'same.pth')
+    fmae_to_mmpretrain(path, tmp_path / 'truth.pth', img_size=48)
+    fmae_to_mmpretrain(tmp_path / 'same.pth', tmp_path / 'other.pth', img_size=48)
+    assert_same_bits(read_state_dict(tmp_path / 'other.pth'),
+                     read_state_dict(tmp_path / 'truth.pth'))
+    assert read_checkpoint(tmp_path / 'other.pth')['meta']['img_size'] == 48

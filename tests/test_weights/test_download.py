@@ -50,6 +50,17 @@ def test_interrupted_is_resumed(server, tmp_path):
     assert left(tmp_path) == ['weights.pth']
 
 
+def test_what_is_resumed_came_from_the_same_address(server, tmp_path):
+    """Half of one file and half of another would have the right length."""
+    other = DATA[::-1]
+    server.files['/other/weights.pth'], server.cut = other, 2**20
+    with pytest.raises(ConnectionError):
+        fetch(server.url + '/weights.pth', tmp_path / 'weights.pth', retries=0)
+    server.cut = None
+    fetch(server.url + '/other/weights.pth', tmp_path / 'weights.pth', retries=0)
+    assert (tmp_path / 'weights.pth').read_bytes() == other
+
+
 def test_a_server_that_cannot_resume_spoils_nothing(server, tmp_path):
     target = tmp_path / 'weights.pth'
     server.cut = 2 * 2**20

@@ -7,6 +7,7 @@ authors' names.
 
 import argparse
 import copy
+import hashlib
 import os
 
 import cv2
@@ -106,6 +107,45 @@ def test_download_convert_and_use_by_name(zoo, theirs, capsys):
     assert logits(theirs).std() > .01
     zoo.close()  # the second time, the network is not asked
     assert main(['download', 'small_au']) == 0
+
+
+def test_an_earlier_download_is_compared_with_what_is_asked_for(zoo, theirs, tmp_path, capsys,
+                                                               monkeypatch):
+    """A checksum, another address: neither is passed over because a file is there already."""
+    pytest.importorskip('gdown')
+    fetch = model_zoo.fetch
+    monkeypatch.setattr(model_zoo, 'fetch', lambda *given: fetch(*given, retries=0))
+    data = {}
+    for number, path in enumerate(('/au.pth', '/copy.pth')):
+        weights = {name: value + number for name, value in theirs.state_dict().items()}
+        save(tmp_path / 'made.pth', weights)
+        zoo.files[path] = data[path] = (tmp_path / 'made.pth').read_bytes()
+    sha = {path: hashlib.sha256(content).hexdigest() for path, content in data.items()}
+    original = tmp_path / 'checkpoints/originals/small_au.pth'
+
+    def download(*options, code=0):
+        before = len(zoo.sent)
+        assert main(['download', 'small_au', *options]) == code
+        return zoo.sent[before:]
+
+    assert download() == ['/au.pth'] and download() == []
+    assert download('--sha256', sha['/au.pth'].upper()) == []
+    assert download('--sha256', '0' * 64, code=2) == ['/au.pth']
+    assert f'instead of {"0" * 64}' in capsys.readouterr().err
+    assert original.read_bytes() == data['/au.pth']  # the file that was right is still there
+    assert download('--url', zoo.url + '/copy.pth') == ['/copy.pth']
+    assert original.read_bytes() == data['/copy.pth']
+    assert download('--url', zoo.url + '/copy.pth') == []
+    assert download() == ['/au.pth']  # the authors' again
+    assert download('--url', zoo.url + '/copy.pth', '--sha256', sha['/au.pth']) == []
+    original.write_bytes(data['/copy.pth'])  # changed behind our back
+    assert download() == ['/au.pth']
+    assert download('--url', 'http://127.0.0.1:9/dead.pth', code=2) == []
+    for options, words in ((['--url', 'http://x/y.pth'], 'were both given'),
+                           (['--sha256', '0' * 64], f'has the SHA-256 {sha["/au.pth"]} instead')):
+        capsys.readouterr()
+        assert main(['download', 'small_au', '--file', str(original), *options]) == 2
+        assert words in capsys.readouterr().err
 
 
 def test_no_weights_is_an_error_and_no_random_model(zoo):

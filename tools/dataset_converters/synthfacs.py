@@ -83,6 +83,9 @@ def main(argv=None) -> int:
         truth = WRITERS[options.pop('format')](**options)
     except (ValueError, OSError, ImportError, ParallelError) as error:
         return say_error(error)
+    except KeyboardInterrupt:
+        sys.stderr.write('stopped. The same command goes on from here.\n')
+        return 130
     print(f'complete: {truth}')
     return 0
 

@@ -2,10 +2,10 @@
 """Convert a release of WIDER FACE to COCO json of one class, for configs/face_detection."""
 
 import argparse
-import sys
 
 from fmae_iat_plugin.converters import ConversionError
 from fmae_iat_plugin.converters.widerface import convert_widerface
+from fmae_iat_plugin.errors import ends_in_words
 
 
 def main():
@@ -17,10 +17,8 @@ def main():
                         help='how images get into OUT/images: hard link (a copy across file '
                         'systems), copy, or symbolic link')
     args = parser.parse_args()
-    try:
+    with ends_in_words(ConversionError):
         summary = convert_widerface(args.release, args.out, args.place)
-    except ConversionError as error:
-        sys.exit(f'error: {error}')
     for split, numbers in summary.items():
         print(f'{split}: {numbers["images"]} images (published: {numbers["images_published"]}), '
               f'{numbers["faces"]} faces, {numbers["ignored"]} more to be ignored, '

@@ -1,9 +1,12 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Convert weights of FMAE, FMAE-IAT, MAE, timm or Hugging Face ViTs to MMPretrain's names."""
+"""Convert weights of FMAE, FMAE-IAT, MAE, timm or Hugging Face ViTs to MMPretrain's names.
+
+A checkpoint in these names already becomes a file that holds its weights and plain notes only.
+"""
 
 import argparse
-import sys
 
+from fmae_iat_plugin.errors import ends_in_words
 from fmae_iat_plugin.weights.conversion import fmae_to_mmpretrain
 
 
@@ -18,11 +21,9 @@ def main():
     parser.add_argument('--trust-pickle', action='store_true',
                         help='unpickle SRC without limits, which runs any code that is in it')
     args = parser.parse_args()
-    try:
+    with ends_in_words(ValueError):
         converted = fmae_to_mmpretrain(args.src, args.dst, args.img_size, args.aus,
                                        args.trust_pickle)
-    except (ValueError, OSError) as error:
-        sys.exit(f'error: {error}')
     size = converted.size
     heads = [f'{size.num_classes} classes'] if size.num_classes else []
     heads += [f'{size.identity[-1]} subjects'] if size.identity else []
