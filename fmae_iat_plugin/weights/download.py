@@ -77,4 +77,4 @@ def fetch(url: str, target: Path, sha256: Optional[str] = None, retries: int = 4
 def check_sha256(sha256: Optional[str]) -> None:
     """Raises ValueError if it is none; None passes."""
     if sha256 is not None and not re.fullmatch('[0-9a-fA-F]{64}', sha256):
-        raise ValueError(f'{sha256!r} is no SHA-256. Remedy: 64 hexadecimal digits')
+        raise ValueError(f'{sha256!r} is not a SHA-256. Remedy: give 64 hexadecimal digits')

@@ -133,7 +133,7 @@ def test_what_an_editor_adds_to_a_file(tmp_path):
     (tmp_path / 'p.json').write_bytes(b'\xef\xbb\xbf' + text.encode())
     assert load_protocol(tmp_path / 'p.json').folds == {1: ('7', 'A'), 2: ('B', )}
     (tmp_path / 'p.json').write_bytes(text.encode('utf-16'))
-    with pytest.raises(ValueError, match='p.json: no UTF-8 text.*Remedy'):
+    with pytest.raises(ValueError, match='p.json: not UTF-8 text.*Remedy'):
         load_protocol(tmp_path / 'p.json')
     for source in (3, ['A'], None):
         with pytest.raises(ValueError, match=f'protocol is {re.escape(repr(source))}'):

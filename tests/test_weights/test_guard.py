@@ -67,7 +67,7 @@ def make_runner(tmp_path):
             val_cfg=dict(), val_evaluator=Evaluator(Score()), log_level='ERROR',
             optim_wrapper=dict(optimizer=dict(type='AdamW', lr=.01)), randomness=dict(seed=0),
             param_scheduler=dict(type='CosineAnnealingLR', T_max=4, end=4),
-            default_scope='mmengine', default_hooks=dict(checkpoint=dict(
+            default_scope='mmpretrain', default_hooks=dict(checkpoint=dict(
                 type='CheckpointHook', save_best='score', rule='greater')),
             experiment_name=f'{tmp_path.name}{next(count)}', **more)
 

@@ -281,10 +281,10 @@ def test_the_real_zoo_is_known_to_mmpretrain():
     assert 'fmae-iat_vit-large_disfa_fold3' in mmpretrain.list_models('fmae-iat*')
     assert set(load_zoo()) - names == {'rtmdet_tiny_1xb32-300e_widerface',
                                        'yolox_tiny_1xb32-300e_widerface'}
-    model = mmpretrain.get_model('fmae_vit-small_bp4d_fold1')
+    model = mmpretrain.get_model('fmae_vit-small_bp4d')
     assert model.head.fc.weight.shape == (12, 384)
-    with pytest.raises(FileNotFoundError, match='no weights of fmae_vit-small_bp4d_fold1'):
-        mmpretrain.get_model('fmae_vit-small_bp4d_fold1', pretrained=True)
+    with pytest.raises(FileNotFoundError, match='no weights of fmae_vit-small_bp4d'):
+        mmpretrain.get_model('fmae_vit-small_bp4d', pretrained=True)
 
 
 def test_aus_of_a_published_data_set_are_noted(repo, monkeypatch, tmp_path):
