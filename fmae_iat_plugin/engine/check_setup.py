@@ -27,10 +27,9 @@ class CheckSetupHook(Hook):
     When a checkpoint is tested, resumed or started from: it must hold every weight of the model
     with the same shape, and no other weight. ``adversary.*`` may differ in a test, because
     prediction does not use it. The action units (or classes) that the checkpoint notes must be
-    those of the
-    data, in the same order; so must the subjects of an adversary that is trained on. To start from
-    a checkpoint that fits in part, drop this hook from ``custom_hooks``, or load the encoder with
-    ``model.pretrained``.
+    those of the data, in the same order; so must the subjects of an adversary that is trained on.
+    To start from a checkpoint that fits in part, drop this hook from ``custom_hooks``, or load the
+    encoder with ``model.pretrained``.
     """
 
     priority = 'VERY_HIGH'
