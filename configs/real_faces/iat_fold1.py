@@ -1,4 +1,4 @@
-"""FMAE-IAT on CK+ at 48 px, 78 subjects in three folds, from the encoder that pretrain_fold1 left.
+"""FMAE-IAT on CK+ at 48 px, 78 subjects in three folds, from pretrain_fold1's encoder.
 
 Pre-registered for docs/en/real_faces.md: 20 epochs, batch 32, lambda 1, mild crop (0.5-1).
 """
