@@ -2,6 +2,8 @@
 """What the documentation names exists, and every page keeps to the form of the others."""
 
 import re
+import runpy
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,8 @@ FENCE = re.compile(r'^```.*?^```$', re.MULTILINE | re.DOTALL)
 # a sentence ends, and another begins: not after "1.", "Prof." or "e.g."
 SECOND_SENTENCE = re.compile(
     r'(?<!\bProf\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<=[^\W\d_.][.!?]|[)`*][.!?]) +(?=[A-Z`*\[])')
+#: a command of a tool, up to a comment, a second command, or the end of the code
+COMMAND = re.compile(r'\bpython (tools/[\w/]+\.py)((?:\\\n|[^\n`;&|#])*)')
 #: commands that a registered page keeps, and the commit that had them last
 REMOVED = {'tools/analysis_tools/lambda_sweep.py': '45f996f'}
 
@@ -126,3 +130,68 @@ def test_the_architecture_names_the_layers_of_the_contract():
 def test_the_citation_is_of_this_version():
     version = re.search(r"'(.*)'", (REPO / 'fmae_iat_plugin/version.py').read_text())[1]
     assert f'\nversion: {version}\n' in (REPO / 'CITATION.cff').read_text(encoding='utf-8')
+
+
+def commands():
+    """(tool, its options) of every command line of the pages."""
+    found = {}
+    for page in PAGES:
+        for tool, rest in COMMAND.findall((REPO / page).read_text(encoding='utf-8')):
+            found.setdefault(tool, set()).update(re.findall(r'(?<=\s)--[a-z][\w-]*', rest))
+    return sorted((tool, sorted(options)) for tool, options in found.items()
+                  if tool not in REMOVED)
+
+
+@pytest.fixture
+def help_of(monkeypatch, capsys):
+    """Function (tool, *arguments): what ``--help`` prints."""
+    monkeypatch.setenv('COLUMNS', '200')
+
+    def help_of(tool, *arguments):
+        monkeypatch.setattr(sys, 'argv', [tool, *arguments, '--help'])
+        with pytest.raises(SystemExit) as end:
+            runpy.run_path(str(REPO / tool), run_name='__main__')
+        assert not end.value.code
+        return capsys.readouterr().out
+
+    return help_of
+
+
+@pytest.mark.parametrize('tool, options', commands())
+def test_tools_have_the_options_of_the_pages(tool, options, help_of):
+    text = help_of(tool)
+    commands = re.search(r'^  {([\w,]+)}', text, re.MULTILINE)  # its subcommands
+    text += ''.join(help_of(tool, name) for name in (commands[1].split(',') if commands else ()))
+    assert set(options) <= set(re.findall(r'--[a-z][\w-]*', text))
+
+
+def test_commands_of_the_pages_are_found():
+    found = dict(commands())
+    assert found['tools/predict.py'] == sorted([
+        '--format', '--model', '--out-dir', '--vis', '--weights'])
+    assert '--backend' not in found['tools/model_zoo.py'] and len(found) > 20
+
+
+def python_blocks(page):
+    return re.findall(r'^```python\n(.*?)^```$', (REPO / page).read_text(encoding='utf-8'),
+                      re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize('page', [page for page in PAGES if python_blocks(page)])
+def test_python_of_the_pages_compiles(page):
+    for block in python_blocks(page):
+        compile(block, page, 'exec')
+
+
+def test_the_settings_of_the_readme_are_those_of_the_config():
+    block, = python_blocks('README.md')
+    assert block in (REPO / 'configs/custom/own_table.py').read_text(encoding='utf-8')
+
+
+def test_the_face_of_the_page_is_rendered():
+    block, = python_blocks('docs/en/synthfacs.md')
+    names = {}
+    exec(block, names)
+    assert names['image'].shape == (224, 224, 3) and names['image'].std() > 20
+    mouth = names['landmarks'][48:68].mean(axis=0)
+    assert names['landmarks'].shape == (68, 2) and mouth[1] > names['landmarks'][30, 1]  # the nose

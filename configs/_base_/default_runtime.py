@@ -1,15 +1,15 @@
-"""Runtime: MMPretrain's, with the plugin registered and what DDP needs on GPUs and CPUs alike."""
+"""MMPretrain's runtime with the plugin registered, and with DDP for GPUs and CPUs."""
 _base_ = ['mmpretrain::_base_/default_runtime.py']
 
 custom_imports = dict(imports=['fmae_iat_plugin'], allow_failed_imports=False)
 
-# device_ids=None: the replica's own device, so the same line serves nccl and gloo
+# device_ids=None is the replica's own device, so the same line serves nccl and gloo
 model_wrapper_cfg = dict(
     type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
 
 default_hooks = dict(
     logger=dict(interval=50),
-    # two kept: a kill while the newest is written leaves the one before
+    # two are kept, so a kill while the newest is written leaves the one before
     checkpoint=dict(interval=1, max_keep_ckpts=2))
 
 custom_hooks = [

@@ -1,9 +1,9 @@
 """FMAE-IAT on your own annotation table: edit the two settings, or inherit and override them.
 
-The table is a CSV `image,subject,AU1,AU2,...`: cells 0/1, an intensity 0-5 (then add
-intensity_threshold=2 to `table`), or empty = not coded. Its subjects are dealt into `folds`
-subject-exclusive parts of about equal size; to name the folds yourself, put
-protocol='folds.json' in the place of folds=3.
+The table is a CSV `image,subject,AU1,AU2,...` with cells 0 or 1, an intensity 0-5 (then add
+intensity_threshold=2 to `table`), or empty (not coded). Its subjects are dealt into `folds`
+subject-exclusive parts of about equal size. To name the folds yourself, replace folds=3 by
+protocol='folds.json'.
 """
 _base_ = [
     '../_base_/models/iat_vit-large.py',

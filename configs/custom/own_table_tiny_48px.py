@@ -1,4 +1,4 @@
-"""The same on a laptop without a GPU: a ViT 192 x 6 at 48 px, fp32, from scratch, batch 32."""
+"""FMAE-IAT on your own table without a GPU: ViT 192 x 6 at 48 px, fp32, from scratch, batch 32."""
 _base_ = [
     '../_base_/models/iat_vit-tiny-48px.py',
     '../_base_/datasets/faces_48.py',

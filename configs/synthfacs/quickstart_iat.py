@@ -1,9 +1,9 @@
 """FMAE-IAT on rendered faces at 64 px, sized for a laptop: `bash tools/quickstart.sh`.
 
-24 subjects, a third of them unseen; DISFA's eight AUs. The encoder is 192 wide and 4 deep. Where it
-departs from the published recipe: no RandAugment and no erasing, a gentle crop (faces are 64 px,
-updates few), Adam's beta1 of 0.5, which keeps a minimax of a few hundred updates from swinging, and
-a lambda for that number.
+There are 24 subjects, a third of them unseen, and DISFA's eight AUs. The encoder is 192 wide and 4
+deep. The recipe departs from the published one: it has no RandAugment, no erasing, and a gentle
+crop, because the faces have 64 px and the updates are few. Adam's beta1 of 0.5 keeps a minimax of a
+few hundred updates from oscillating, and lambda is chosen for that number of updates.
 """
 _base_ = [
     '../_base_/models/iat_vit-tiny-48px.py',

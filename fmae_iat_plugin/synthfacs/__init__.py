@@ -1,8 +1,8 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """SynthFACS: rendered people with exact action units, identity, landmarks and optical flow.
 
-``renderer`` draws one face, :class:`Population` says who shows what, :class:`SynthFACS` is the data
-set, and ``releases`` writes such faces in the layouts of the licensed data sets.
+``renderer`` draws one face, :class:`Population` decides who shows what, :class:`SynthFACS` is the
+data set, and ``releases`` writes such faces in the layouts of the licensed data sets.
 """
 
 from .dataset import SynthFACS, read_population, write_synthfacs

@@ -7,7 +7,7 @@ from .renderer.muscles import AUS
 from .renderer.render import render
 from .renderer.sampling import sample_intensities, sample_view
 
-# What people who know FACS expect to read in a face, for the sheet of combinations.
+# Expressions that people who know FACS expect to read in a face, for the combinations sheet.
 COMBINATIONS = ({1: 4, 4: 4}, {1: 4, 2: 4, 5: 3}, {6: 4, 12: 4}, {6: 4, 12: 5, 25: 4},
                 {1: 4, 2: 5, 5: 4, 25: 3, 26: 4}, {1: 4, 4: 3, 15: 4, 17: 3},
                 {4: 4, 5: 3, 7: 3, 23: 4}, {4: 4, 7: 3, 24: 4, 17: 2}, {9: 4, 10: 2, 17: 3},
@@ -15,7 +15,7 @@ COMBINATIONS = ({1: 4, 4: 4}, {1: 4, 2: 4, 5: 3}, {6: 4, 12: 4}, {6: 4, 12: 5, 2
 
 
 def label(image, text):
-    """The image with a caption in its upper left corner (a changed copy)."""
+    """A copy of the image with a caption in its upper left corner."""
     out = image.copy()
     scale = max(image.shape[0] / 420, 0.32)
     for colour, thick in (((0, 0, 0), 3), ((255, 255, 255), 1)):
@@ -25,7 +25,7 @@ def label(image, text):
 
 
 def tile(images, columns, gap=2):
-    """Equal images in rows of ``columns``, white between and in the places left over."""
+    """Images of equal size in rows of ``columns``, with white gaps and white empty places."""
     images = [cv2.copyMakeBorder(im, 0, gap, 0, gap, cv2.BORDER_CONSTANT, value=(255,) * 3)
               for im in images]
     images += [np.full_like(images[0], 255)] * (-len(images) % columns)
@@ -33,12 +33,12 @@ def tile(images, columns, gap=2):
 
 
 def caption(aus):
-    """'1+2+5' for an expression, 'neutral' for none."""
+    """'1+2+5' for an expression, 'neutral' for no unit."""
     return '+'.join(str(au) for au in sorted(aus)) or 'neutral'
 
 
 def apex_sheet(identity, size=208, columns=6):
-    """Neutral, then every unit alone at intensity 5."""
+    """The neutral face, then every unit alone at intensity 5."""
     faces = [{}, *({au: 5} for au in AUS)]
     return tile([label(render(identity, a, size=size)[0], f'AU {caption(a)}' if a else 'neutral')
                  for a in faces], columns)
@@ -51,7 +51,7 @@ def intensity_sheet(identity, size=104):
 
 
 def identity_sheet(seeds, size=208, columns=6):
-    """People: head and shoulders, then the face crop, neutral."""
+    """Neutral people: head and shoulders, then the face crop."""
     rows = [[render(s, size=size, framing=f)[0] for s in seeds] for f in ('portrait', 'crop')]
     out = []
     for k in range(0, len(seeds), columns):
@@ -77,7 +77,7 @@ def view_sheet(count=18, size=156, columns=6, seed=0):
 
 
 def write_jpeg(path, image, limit):
-    """Write an RGB image as a JPEG of at most ``limit`` bytes; the quality used.
+    """Write an RGB image as a JPEG of at most ``limit`` bytes; returns the quality.
 
     Raises:
         ValueError: If quality 40 is still too large.

@@ -1,5 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""SynthFACS as a data set: rendered while it is read, or written to disk once."""
+"""SynthFACS as a data set, which is rendered while it is read or written to disk once."""
 
 import json
 from functools import partial
@@ -23,22 +23,22 @@ TABLE, PARAMETERS = 'annotations.csv', 'synthfacs.json'
 
 @DATASETS.register_module()
 class SynthFACS(ActionUnitDataset):
-    """Rendered faces with exact action units; samples and ``metainfo`` as ActionUnitDataset's.
+    """Rendered faces with exact action units; samples and ``metainfo`` are ActionUnitDataset's.
 
     Args:
         population (dict | Population, optional): Arguments of :class:`Population`. Defaults to
-            what ``data_root`` holds, or without a ``data_root`` to ``Population()``.
+            the population in ``data_root``, or without a ``data_root`` to ``Population()``.
         size (int): Side of the images rendered on the fly. Defaults to 224.
-        data_root (str): A folder that :func:`write_synthfacs` wrote. Empty: render on the fly,
-            in which case a sample carries ``img`` (BGR uint8 ``[size, size, 3]``) beside
-            ``img_path``, which then is only a name.
+        data_root (str): A folder that :func:`write_synthfacs` wrote. If it is empty, the faces are
+            rendered on the fly: a sample carries ``img`` (BGR uint8 ``[size, size, 3]``), and
+            ``img_path`` is only a name.
         fold (int, optional): Defaults to the population's fold.
         aus, split, intensity_threshold, pipeline, **kwargs: See :class:`ActionUnitDataset`; the
             default threshold is 2.
 
     Raises:
-        ValueError: If the folder holds another population, or if with a shortcut another fold is
-            asked for than the one whose subjects were drawn without it.
+        ValueError: If the folder holds another population. With a shortcut, also if ``fold`` is not
+            the one whose subjects were drawn without it.
         FileNotFoundError: If the folder or its table is missing.
     """
 
@@ -56,16 +56,16 @@ class SynthFACS(ActionUnitDataset):
             if population is not None and population != stored:
                 raise ValueError(f'{Path(data_root, PARAMETERS)} describes {stored}, but the '
                                  f'config wants {population}. Remedy: leave `population` out, or '
-                                 'write these faces to a folder of their own.')
+                                 'write these faces to another folder.')
             population = stored
         self.population = population or Population()
         self.size, self.on_the_fly = size, not data_root
         fold = self.population.fold if fold is None else fold
         if fold != self.population.fold and self.population.shortcut > 0 and split != 'all':
             raise ValueError(
-                f'fold {fold} of SynthFACS: its test subjects were drawn with the shortcut, only '
-                f'those of fold {self.population.fold} without. Remedy: fold='
-                f'{self.population.fold}, or a population with fold={fold}.')
+                f'fold {fold} of SynthFACS: its test subjects were drawn with the shortcut; only '
+                f'those of fold {self.population.fold} were not. Remedy: set fold='
+                f'{self.population.fold}, or use a population with fold={fold}.')
         super().__init__(ann_file=TABLE, folds=self.population.folds, fold=fold, split=split,
                          data_root=data_root, check_images=not self.on_the_fly, **kwargs)
 
@@ -76,7 +76,7 @@ class SynthFACS(ActionUnitDataset):
         return self.population.protocol
 
     def get_data_info(self, idx: int) -> dict:
-        """Sample ``idx``; rendered on the fly with ``img``."""
+        """Sample ``idx``; it carries ``img`` if it is rendered on the fly."""
         sample = super().get_data_info(idx)
         if self.on_the_fly:
             subject, frame = self.population.parse(sample['img_path'])
@@ -100,8 +100,8 @@ def read_population(folder: Union[str, Path]) -> Population:
 
 
 def _write_subject(out: Path, population: Population, size: int, subject: int) -> int:
-    """Render the frames of one subject that are not there yet; returns how many."""
-    cv2.setNumThreads(0)  # one process a core
+    """Render the missing frames of one subject; returns their number."""
+    cv2.setNumThreads(0)  # each process uses one core
     rendered = 0
     for frame in range(population.frames):
         path = out / population.path(subject, frame)
@@ -123,15 +123,15 @@ def write_synthfacs(out: Union[str, Path],
                     **population) -> Path:
     """Render a population to disk: images, ``annotations.csv`` with intensities, parameters.
 
-    Can be killed and called again: images that are there are kept, each is written whole, and
-    the table comes last, so its presence says that the data set is complete.
+    The function can be killed and called again. Existing images are kept, each image is written
+    whole, and the table is written last, so its presence means that the data set is complete.
 
     Args:
-        out: Folder; made if need be.
+        out: Folder; created if it does not exist.
         subjects, frames, shortcut, seed, **population: See :class:`Population`.
         size: Side of the images in pixels.
         workers: Number of processes, or :class:`~fmae_iat_plugin.parallel.Workers`; 0 = the cores
-            this process may use.
+            that this process may use.
 
     Returns:
         Path: The annotation table.
@@ -145,7 +145,7 @@ def write_synthfacs(out: Union[str, Path],
     wanted = dict(population=people.to_dict(), size=size)
     claim_folder(out, PARAMETERS, wanted, 'faces')
     if (out / TABLE).is_file():
-        MMLogger.get_current_instance().info('%s is complete already.', out)
+        MMLogger.get_current_instance().info('%s is already complete.', out)
         return out / TABLE
     run_parallel(partial(_write_subject, out, people, size), range(subjects), workers,
                  'Rendering faces of subjects')

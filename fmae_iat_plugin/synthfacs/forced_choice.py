@@ -1,8 +1,8 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """A blind test of the renderer: name the action unit between a neutral face and its apex.
 
-Every unit is shown once, on a person of its own, in random order; people who know FACS answer with
-one of the 17 units a pair.
+Every unit is shown once, on a different person, in random order. People who know FACS answer each
+pair with one of the 17 units.
 """
 import csv
 import json
@@ -24,10 +24,10 @@ def draw_pairs(out_dir: Union[str, os.PathLike], seed: int = 0, size: int = 448)
     """Write ``pair_01.png`` ... (neutral left, intensity 5 right) and the key to them.
 
     Args:
-        out_dir: Folder of the pairs, made if need be. The key goes to ``key.json`` in it; keep it
-            from those who answer.
-        seed: Of the order and the people.
-        size: Pixels a face.
+        out_dir: Folder of the pairs, created if it does not exist. The key is its ``key.json``;
+            hide it from those who answer.
+        seed: Seed of the order and the people.
+        size: Side of a face in pixels.
     """
     out_dir, rng = Path(out_dir), np.random.default_rng(seed)
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -47,11 +47,12 @@ def score_answers(out_dir: Union[str, os.PathLike],
     """(pair, action unit shown, action unit named) of every pair.
 
     Args:
-        out_dir: What :func:`draw_pairs` wrote.
+        out_dir: Folder that :func:`draw_pairs` wrote.
         answers: CSV with the columns ``pair`` (``pair_01``) and ``au`` (its number).
 
     Raises:
-        ValueError: If a line names no pair or no unit of the 17, or a pair has not one answer.
+        ValueError: If a line does not name a pair and one of the 17 units, or a pair does not have
+            exactly one answer.
     """
     key, named = json.loads((Path(out_dir) / KEY).read_text()), {}
     with open(answers, newline='') as file:
@@ -59,8 +60,9 @@ def score_answers(out_dir: Union[str, os.PathLike],
             where = f'{answers}:{len(named) + 2}'
             pair, au = (row.get('pair') or '').strip(), (row.get('au') or '').strip()
             if pair not in key or pair in named:
-                raise ValueError(f'{where}: {pair!r} is not one of the pairs, or is there twice. '
-                                 'Remedy: a line each for pair_01 ... under the header pair,au.')
+                raise ValueError(f'{where}: {pair!r} is not one of the pairs, or occurs twice. '
+                                 'Remedy: write one line for each of pair_01 ... under the '
+                                 'header pair,au.')
             if au not in map(str, AUS):
                 raise ValueError(f'{where}: {au!r} is not one of the action units {AUS}.')
             named[pair] = int(au)
@@ -72,7 +74,7 @@ def score_answers(out_dir: Union[str, os.PathLike],
 
 
 def confusion_text(scores: List[Tuple[str, int, int]]) -> str:
-    """The matrix (a row for each unit shown, a column for each named) and the number right."""
+    """The confusion matrix (a row per shown, a column per named unit) and the number right."""
     shown = {au: 0 for au in AUS}
     counts = {(a, b): 0 for a in AUS for b in AUS}
     for _, au, named in scores:

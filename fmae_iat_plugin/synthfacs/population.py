@@ -2,11 +2,11 @@
 """A population of rendered people: who shows which action unit, when, in what light.
 
 Every frame is a pure function of (seed, subject, frame), so nothing depends on the order or the
-process in which frames are drawn. ``shortcut`` is the confound that IAT is made for: with 1, who
-a *training* subject is tells which action units to expect (its own rates), the resting face leans
-the same way, and every session has the subject's own background. With 0 all subjects share the
-base rate, no resting face leans anywhere, and each session has a background of its own. Test
-subjects are always drawn as with 0.
+process in which frames are drawn. ``shortcut`` is the confound that IAT is made for. With 1, the
+identity of a *training* subject predicts its action units: it has its own rates, its resting face
+leans the same way, and its sessions share one background. With 0, all subjects share the base
+rate, no resting face leans anywhere, and each session has its own background. Test subjects are
+always drawn as with 0.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -29,14 +29,14 @@ _REST = 0.8          # largest intensity of the resting face at shortcut 1, well
 
 
 class Face(NamedTuple):
-    """All that :func:`~fmae_iat_plugin.synthfacs.renderer.render` needs for one frame.
+    """The arguments of :func:`~fmae_iat_plugin.synthfacs.renderer.render` for one frame.
 
     Attributes:
         identity (Identity): The person, with this session's background.
         coded (dict[int, float]): AU -> intensity 0-5 that a coder would note.
         shown (dict[int, float]): AU -> intensity 0-5 that is rendered: coded plus resting face.
-        pose (Pose), light (Light), camera (Camera): Drawn alike for all subjects; the light once
-            a session.
+        pose (Pose), light (Light), camera (Camera): Drawn alike for all subjects; the light is
+            drawn once per session.
     """
 
     identity: Identity
@@ -63,18 +63,18 @@ class Population:
 
     Args:
         subjects (int): Number of people, 2 to 999.
-        frames (int): Frames of each, 1 to 9999.
-        shortcut (float): 0 to 1, see the module.
+        frames (int): Number of frames of each, 1 to 9999.
+        shortcut (float): Strength of the shortcut, 0 to 1; see the module.
         seed (int): Seed >= 0; another seed gives other people.
         folds (int), fold (int): Subject-exclusive folds as
             :func:`~fmae_iat_plugin.datasets.protocol.split_subjects` deals them, and the one
             (from 1) whose subjects are test subjects.
-        aus (tuple[int]): AUs that ever occur; the others stay at 0.
-        base_rate (float): Share of positive frames of each AU, within (0, 1).
+        aus (tuple[int]): AUs that occur; the others stay at 0.
+        base_rate (float): Share of positive frames of each AU, in (0, 1).
         sessions (int): Recordings of each subject (``sequence`` T1, T2, ... in the table).
 
     Raises:
-        ValueError: On an argument out of range; the message names it.
+        ValueError: If an argument is out of range; the message names it.
     """
 
     subjects: int = 24
@@ -103,17 +103,17 @@ class Population:
 
     @property
     def names(self) -> Tuple[str, ...]:
-        """Subject names S000, S001, ...; the position is the ``subject`` of a sample."""
+        """Subject names S000, S001, ...; the index is the ``subject`` of a sample."""
         return _names(self.subjects)
 
     @property
     def protocol(self) -> Protocol:
-        """The folds, positives from intensity 2."""
+        """The folds; a frame is positive from intensity 2."""
         return _dealt(self.subjects, self.folds)._replace(
             name=f'SynthFACS (seed {self.seed})', intensity_threshold=POSITIVE)
 
     def to_dict(self) -> dict:
-        """The arguments, as JSON holds them."""
+        """The arguments as plain values for JSON."""
         return {**asdict(self), 'aus': list(self.aus)}
 
     def is_test(self, subject: int) -> bool:
@@ -121,7 +121,7 @@ class Population:
         return self.names[subject] in self.protocol.test_subjects(self.fold)
 
     def _leaning(self, subject: int) -> np.ndarray:
-        """``[A]`` how far the subject leans to each AU, in log odds; 0 for test subjects."""
+        """``[A]`` tendency of the subject to each AU, in log odds; 0 for test subjects."""
         draw = np.random.default_rng([self.seed, subject, 0]).standard_normal(len(AUS))
         lean = np.array([draw[AUS.index(au)] for au in self.aus])
         return lean * (0.0 if self.is_test(subject) else self.shortcut)
@@ -132,7 +132,7 @@ class Population:
         return 1 / (1 + np.exp(-odds))
 
     def session(self, frame: int) -> int:
-        """Session of a frame, from 0: the frames are cut into equal runs."""
+        """Session of a frame, from 0; the sessions are equal runs of frames."""
         return frame * self.sessions // self.frames
 
     def _person(self, subject: int, session: int) -> Identity:
@@ -144,13 +144,13 @@ class Population:
         return replace(person, background=tuple(float(v) for v in np.clip(other, 0, 255)))
 
     def face(self, subject: int, frame: int) -> Face:
-        """What is drawn for (seed, subject, frame).
+        """Draw the frame of (seed, subject, frame).
 
         Raises:
             IndexError: If there is no such subject or frame.
         """
         if not (0 <= subject < self.subjects and 0 <= frame < self.frames):
-            raise IndexError(f'subject {subject}, frame {frame}: there are {self.subjects} '
+            raise IndexError(f'subject {subject}, frame {frame}: there are only {self.subjects} '
                              f'subjects with {self.frames} frames')
         rng = np.random.default_rng([self.seed, subject, 2, frame])
         positive = rng.random(len(self.aus)) < self.rates(subject)
@@ -169,14 +169,14 @@ class Population:
                     camera)
 
     def _light(self, subject: int, session: int) -> Light:
-        """The room's light, as in a laboratory the same throughout a session."""
+        """The light of the room, which is the same throughout a session, as in a laboratory."""
         rng = np.random.default_rng([self.seed, subject, 3, session])
         return Light(azimuth=rng.uniform(-45, 45), elevation=rng.uniform(15, 50),
                      ambient=rng.uniform(.36, .48), strength=rng.uniform(.62, .82),
                      warmth=rng.uniform(-.5, .5))
 
     def image(self, subject: int, frame: int, size: int) -> np.ndarray:
-        """RGB, uint8 ``[size, size, 3]``."""
+        """Render the frame: RGB, uint8 ``[size, size, 3]``."""
         face = self.face(subject, frame)
         return render(face.identity, face.shown, face.pose, face.light, size=size,
                       camera=face.camera)[0]
@@ -187,13 +187,15 @@ class Population:
 
     @staticmethod
     def parse(path: str) -> Tuple[int, int]:
-        """Subject and frame of :meth:`path`, whatever folder stands before it."""
+        """Subject and frame of a :meth:`path`, below any folder."""
         path = PurePosixPath(path)
         return int(path.parts[-3][1:]), int(path.stem)
 
     def table(self, subjects: Optional[range] = None) -> AnnotationTable:
-        """The annotation table with intensities, subject by subject (so a renderer that keeps the
-        paint of recent identities paints each once)."""
+        """The annotation table with intensities, subject by subject.
+
+        In this order, a renderer that keeps the paint of recent identities paints each once.
+        """
         rows, labels = [], []
         for subject in range(self.subjects) if subjects is None else subjects:
             for frame in range(self.frames):

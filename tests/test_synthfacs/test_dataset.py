@@ -76,7 +76,7 @@ def test_a_killed_run_goes_on(tmp_path, folder):
 
 
 def test_errors(tmp_path, folder):
-    with pytest.raises(ValueError, match='made with other settings .*size: 32 there, 48 asked'):
+    with pytest.raises(ValueError, match='made with other settings.*size: 32 there, 48 asked for'):
         write_synthfacs(folder, size=48, workers=1, **PEOPLE)
     with pytest.raises(ValueError, match='leave `population` out'):
         SynthFACS(population={**PEOPLE, 'seed': 3}, data_root=str(folder))

@@ -1,4 +1,4 @@
-"""BP4D as `tools/dataset_converters/bp4d.py` and `tools/crop_faces.py` leave it; fold 1."""
+"""BP4D as `tools/dataset_converters/bp4d.py` and `tools/crop_faces.py` write it; fold 1."""
 _base_ = ['./faces_224.py']
 
 dataset = dict(

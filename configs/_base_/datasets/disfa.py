@@ -1,4 +1,4 @@
-"""DISFA as `tools/dataset_converters/disfa.py` and `tools/crop_faces.py` leave it; fold 1."""
+"""DISFA as `tools/dataset_converters/disfa.py` and `tools/crop_faces.py` write it; fold 1."""
 _base_ = ['./faces_224.py']
 
 dataset = dict(

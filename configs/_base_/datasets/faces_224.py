@@ -27,7 +27,7 @@ train_dataloader = dict(
     dataset=dict(pipeline=train_pipeline, split='train'))
 
 val_dataloader = dict(
-    batch_size=64,  # of each GPU
+    batch_size=64,  # per GPU
     num_workers=8,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),

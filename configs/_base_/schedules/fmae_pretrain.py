@@ -1,7 +1,7 @@
 """Pretraining: AdamW, 50 epochs, 2 of warm-up from 0, cosine to 0, batch 512 in total.
 
-lr = 1.5e-4 * batch / 256. Class and mask token are decayed, biases and norms are not, the position
-embedding is frozen.
+lr = 1.5e-4 * batch / 256. Class and mask token are decayed, biases and norms are not, and the
+position embedding is frozen.
 """
 optim_wrapper = dict(
     # fp16 MAE can reach NaN; use dtype='float16' where the GPU has no bf16

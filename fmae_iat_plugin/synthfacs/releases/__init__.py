@@ -1,5 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Raw releases in the layouts of the licensed data sets, with rendered faces and known truth."""
+"""Raw releases in the layouts of the licensed data sets, with rendered faces and known labels."""
 
 from .affectnet import write_affectnet
 from .bp4d import write_bp4d

@@ -1,5 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Occurrences become performances: who acts, how strongly, how the head moves, in what light.
+"""Turns occurrences into performances: who acts, how strongly, with what head pose and light.
 
 Everything is a pure function of the seed and of names, so any process can draw any frame.
 """
@@ -25,11 +25,11 @@ def person(seed: int, name: str) -> Identity:
 def intensities(seed: int, key: str, au: int, occurrence: np.ndarray) -> np.ndarray:
     """Integer intensities of one AU through a recording.
 
-    A positive run rises from 2 to a peak of 2 to 5 and falls again; between the runs there are
-    traces of 1.
+    A positive run rises from 2 to a peak of 2 to 5 and falls again. Between the runs there are
+    traces of intensity 1.
 
     Args:
-        seed, key: Of the recording.
+        seed, key: Seed and key of the recording.
         au: The action unit.
         occurrence: ``[T]`` bool.
 
@@ -54,7 +54,7 @@ class Recording:
         seed (int), subject (str), key (str): The key names the recording, e.g. ``F001_T1``.
         size (int): Side of the pictures.
         framing (str): ``'portrait'`` or ``'crop'``.
-        yaw (float): Degrees that the camera stands aside.
+        yaw (float): Angle of the camera to the side, in degrees.
     """
 
     seed: int
@@ -65,7 +65,7 @@ class Recording:
     yaw: float = 0.0
 
     def picture(self, frame: int, shown: Mapping[int, float]) -> np.ndarray:
-        """Frame number ``frame`` with AU -> intensity, RGB uint8 ``[size, size, 3]``."""
+        """Render frame number ``frame`` with AU -> intensity: RGB uint8 ``[size, size, 3]``."""
         return self.draw(frame, shown)[0]
 
     def draw(self, frame: int, shown: Mapping[int, float]) -> Tuple[np.ndarray, np.ndarray]:
@@ -89,9 +89,9 @@ def at(track: Dict[int, np.ndarray], t: int) -> Dict[int, float]:
 
 
 def check_options(size: int, framing: str, **counts: int) -> None:
-    """Raise ValueError for a size below 32 or odd, a framing, or a count below 1."""
+    """Raise ValueError if the size is odd or below 32, a framing unknown, or a count below 1."""
     if size < 32 or size % 2:
-        raise ValueError(f'size must be even (video codecs ask for it) and at least 32, '
+        raise ValueError(f'size must be even (video codecs need it) and at least 32, '
                          f'not {size!r}')
     if framing not in FRAMINGS:
         raise ValueError(f'framing={framing!r} is not one of {FRAMINGS}')

@@ -32,7 +32,7 @@ LAYOUTS = ('annotations', 'folders')
 
 
 class Item(NamedTuple):
-    """One image; ``annotation`` '' where there is no annotation, ``code`` -1."""
+    """One image; without an annotation, ``annotation`` is '' and ``code`` is -1."""
 
     image: str
     annotation: str
@@ -47,7 +47,7 @@ def _npy(values) -> bytes:
 
 
 def write_person(root: str, seed: int, size: int, items: List[Item]) -> None:
-    """Images and annotations of one person; a picture with code 10 shows no face."""
+    """Write images and annotations of one person; a picture with code 10 shows no face."""
     folder = ReleaseFolder(root)
     for item in items:
         landmarks = f'{item.annotation}_lnd.npy'
@@ -95,8 +95,8 @@ def write_affectnet(out: Union[str, Path], workers: Processes = 0, subjects: int
     Args:
         out: Folder of the release.
         workers: Number of processes; 0 = the cores.
-        subjects: People, at least 2; the last fifth is the validation set.
-        frames: Images of each.
+        subjects: Number of people, at least 2; the last fifth is the validation set.
+        frames: Number of images of each.
         size: Side of the images.
         seed: Seed of everything.
         layout: ``'annotations'`` or ``'folders'``.
@@ -105,7 +105,7 @@ def write_affectnet(out: Union[str, Path], workers: Processes = 0, subjects: int
         Path: ``truth.csv``.
 
     Raises:
-        ValueError: On an option out of range, or a folder with another release.
+        ValueError: If an option is out of range, or the folder holds another release.
     """
     check_options(size, 'crop', subjects=subjects, frames=frames)
     casts = cast_split(seed, subjects, frames, EXPRESSIONS)

@@ -23,7 +23,7 @@ HEADERS = ('positions', 'numbers', 'named')
 
 
 def video_name(options: Options, subject: str, task: str) -> str:
-    """``2F01_03.avi`` as released; ``2F01_T2.avi`` as the FMAE-IAT authors name it."""
+    """The name ``2F01_03.avi`` of the release, or ``2F01_T2.avi`` of the FMAE-IAT authors."""
     end = VIDEO_SUFFIX[task] if options.video_names == 'release' else task
     return f'2{subject[0]}{subject[2:]}_{end}.avi'
 
@@ -46,18 +46,18 @@ def label_text(options: Options, plan: Plan) -> str:
 def write_bp4d(out: Union[str, Path], workers: Processes = 0, **options) -> Path:
     """Write the release, its ``truth.csv`` and ``left_out.csv``; continues after a kill.
 
-    ``truth.csv`` is the annotation table with a row for each labelled frame that has a picture.
+    ``truth.csv`` is the annotation table with one row per labelled frame that has a picture.
     ``image`` is the path of the image below ``out``, or ``Videos/2F01_01.avi#17`` for frame
     number 17 of a video, with its position in the decoded video, from 0, in column ``picture``.
 
     Args:
         out: Folder of the release.
         workers: Number of processes; 0 = the cores.
-        subjects (int): People, named and dealt as in the published folds. 6 by default.
-        frames (int): Labelled frames of a recording, 60 by default; 0 for all of the table.
+        subjects (int): Number of people, named and dealt as in the published folds. 6 by default.
+        frames (int): Labelled frames per recording, 60 by default; 0 for all of the table.
         size (int): Side of the pictures, even. 224 by default.
         seed (int): Seed of everything, 0 by default.
-        tasks (Sequence[str]): Of T1..T8; all by default.
+        tasks (Sequence[str]): Some of T1..T8; all by default.
         headers (str): ``'positions'`` (0..99, as released); ``'numbers'``: as re-released with
             fewer columns, header 0,1,2,4,...; ``'named'``: the same as frame,AU1,AU2,AU4,... .
         frames_as (str): ``'images'`` or ``'videos'``.
@@ -73,7 +73,7 @@ def write_bp4d(out: Union[str, Path], workers: Processes = 0, **options) -> Path
         Path: ``truth.csv``.
 
     Raises:
-        ValueError: On an option out of range, or a folder with another release.
+        ValueError: If an option is out of range, or the folder holds another release.
     """
     options = check(Options(**options), HEADERS, TASKS)
     return write_family(out, 'bp4d', options, workers, video_name, label_text)

@@ -1,9 +1,9 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """What the emulated releases of BP4D and BP4D+ share: plans of recordings, pictures, truth.
 
-The irregularities that make converters fail are put in on purpose and listed in
-``left_out.csv``: labels without a picture, pictures without a label, a video that ends early,
-single action units that were not coded for a while (9), numbers of 3 and of 4 digits.
+The releases contain on purpose the irregularities that make converters fail: labels without a
+picture, pictures without a label, a video that ends early, single action units that were not coded
+for a while (9), and numbers of 3 and of 4 digits. ``left_out.csv`` lists them.
 """
 
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
@@ -44,11 +44,11 @@ class Options(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """One recording: ``T`` labelled frames and the pictures that there are.
+    """One recording: ``T`` labelled frames and the existing pictures.
 
     Attributes:
-        subject (str), task (str): For instance F001, T1.
-        digits (int): Least number of digits in an image name.
+        subject (str), task (str): For example F001 and T1.
+        digits (int): Smallest number of digits in an image name.
         frames (np.ndarray): ``[T]`` numbers of the labelled frames.
         codes (dict[int, np.ndarray]): AU -> ``[T]`` 0, 1 or 9; AUs that are left out are 9.
         shown (dict[int, np.ndarray]): AU -> ``[T]`` rendered intensities.
@@ -65,21 +65,21 @@ class Plan(NamedTuple):
 
 
 def choose_subjects(protocol: Protocol, number: int, among: Optional[set] = None) -> List[str]:
-    """``number`` subjects, from the folds in turn so that each fold has some; sorted.
+    """``number`` sorted subjects, taken from the folds in turn so that each fold has some.
 
     Raises:
-        ValueError: If there are not so many.
+        ValueError: If there are fewer subjects.
     """
     queues = [[s for s in fold if among is None or s in among] for fold in protocol.folds.values()]
     turns = [s for k in range(max(map(len, queues))) for queue in queues for s in queue[k:k + 1]]
     if not 1 <= number <= len(turns):
-        raise ValueError(f'{protocol.name}: {number} subjects asked for, there are {len(turns)}'
+        raise ValueError(f'{protocol.name}: {number} subjects were asked for, of {len(turns)}'
                          f'{" in the label table" if among is not None else ""}')
     return sorted(turns[:number])
 
 
 def check(options: Options, headers: Sequence[str], tasks: Sequence[str]) -> Options:
-    """The options with defaults filled in; ValueError on one that is out of range."""
+    """The options with defaults filled in; ValueError if one is out of range."""
     options = options._replace(tasks=tuple(options.tasks or tasks), labels=tuple(
         map(str, options.labels)), headers=options.headers or headers[0])
     if options.frames == 0 and not options.labels:
@@ -156,7 +156,7 @@ def image_name(plan: Plan, frame: int) -> str:
 
 
 def write_pictures(folder: ReleaseFolder, options: Options, plan: Plan, video: str) -> None:
-    """Render the pictures of a recording that are not there yet."""
+    """Render the missing pictures of a recording."""
     recording = Recording(options.seed, plan.subject, f'{plan.subject}_{plan.task}', options.size,
                           options.framing)
     position = {int(frame): t for t, frame in enumerate(plan.frames)}
@@ -179,7 +179,7 @@ def write_pictures(folder: ReleaseFolder, options: Options, plan: Plan, video: s
 
 def write_subject(root: str, options: Options, plans: List[Plan], videos: List[str],
                   texts: List[Optional[str]]) -> None:
-    """Label files and pictures of one subject; no label file where the text is None."""
+    """Write label files and pictures of one subject; no label file if the text is None."""
     folder = ReleaseFolder(root)
     for plan, video, text in zip(plans, videos, texts):
         if text is not None:
@@ -188,7 +188,7 @@ def write_subject(root: str, options: Options, plans: List[Plan], videos: List[s
 
 
 def truth_of(options: Options, plan: Plan, video: str) -> Tuple[List[dict], List[list], List[dict]]:
-    """Rows and labels of the annotation table, and what no row can be made of."""
+    """Rows and labels of the annotation table, and the items that give no row."""
     rows, labels, left_out = [], [], []
     file, known = f'{LABELS}/{plan.subject}_{plan.task}.csv', set(plan.pictures)
     as_images = options.frames_as == 'images'
@@ -214,10 +214,10 @@ def write_family(out, name: str, options: Options, workers: Processes, video_nam
     """Write a release.
 
     Args:
-        out: Its folder.
+        out: Folder of the release.
         name: Name of the protocol.
         options: Checked options.
-        workers: Processes.
+        workers: Number of processes.
         video_name: (options, subject, task) -> path of a video.
         text: (options, plan) -> text of a label file.
         extra: (options, plans) -> plans of recordings without a label file.

@@ -39,7 +39,7 @@ def label_text(options: Options, plan: Plan) -> str:
 
 
 def _uncoded_task(options: Options, plans: List[Plan]) -> List[Plan]:
-    """Two pictures of a task that nobody coded."""
+    """Plan two pictures of a task that nobody coded."""
     pictures = [options.first_frame, options.first_frame + 1]
     return [plans[0]._replace(task='T2', frames=np.empty(0, int), codes={}, shown={},
                               pictures=pictures)]
@@ -51,16 +51,16 @@ def write_bp4dplus(out: Union[str, Path], workers: Processes = 0, **options) -> 
     Args:
         out: Folder of the release.
         workers: Number of processes; 0 = the cores.
-        **options: As of :func:`~fmae_iat_plugin.synthfacs.releases.bp4d.write_bp4d`,
-            but ``tasks`` of T1, T6, T7, T8, and ``headers`` ``'twice'`` (as released: frame and
-            AU1 both head as "1", so that only positions can be trusted) or ``'named'``;
-            ``video_names`` has no effect.
+        **options: Those of :func:`~fmae_iat_plugin.synthfacs.releases.bp4d.write_bp4d`, except
+            that ``tasks`` are some of T1, T6, T7, T8, and ``headers`` is ``'twice'`` (as released:
+            the headers of frame and AU1 are both "1", so only positions can be trusted) or
+            ``'named'``; ``video_names`` has no effect.
 
     Returns:
         Path: ``truth.csv``.
 
     Raises:
-        ValueError: On an option out of range, or a folder with another release.
+        ValueError: If an option is out of range, or the folder holds another release.
     """
     options = check(Options(**options), HEADERS, TASKS)
     return write_family(out, 'bp4dplus', options, workers, video_name, label_text, _uncoded_task)

@@ -7,8 +7,8 @@
     Video_RightCamera/RightVideoSN001_comp.avi      picture 0 is frame 1
     Video_LeftCamera/LeftVideoSN001_comp.avi        the same face from the other side
 
-Some videos end before their labels, and the two cameras at different frames; such labels are in
-``left_out.csv`` (``left_out_left.csv``). Layout: Mavadati et al., DISFA (IEEE TAC 2013).
+Some videos end before their labels, and the two cameras end at different frames; such labels are
+in ``left_out.csv`` (``left_out_left.csv``). Layout: Mavadati et al., DISFA (IEEE TAC 2013).
 """
 
 from pathlib import Path
@@ -41,7 +41,7 @@ class Options(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """One subject: ``tracks`` AU -> ``[T]`` intensities; ``pictures`` camera -> number of them."""
+    """One subject: ``tracks`` AU -> ``[T]`` intensities; ``pictures`` camera -> number."""
 
     subject: str
     tracks: Dict[int, np.ndarray]
@@ -59,7 +59,7 @@ def label_name(subject: str, au: int) -> str:
 
 
 def plan_release(options: Options) -> List[Plan]:
-    """What each subject does."""
+    """Plan the subjects."""
     real = read_label_table(options.labels, r'SN\d{3}', False) if options.labels else None
     among = None if real is None else {subject for subject, _ in real}
     plans = []
@@ -83,7 +83,7 @@ def plan_release(options: Options) -> List[Plan]:
 
 
 def write_subject(root: str, options: Options, plan: Plan) -> None:
-    """Label files and the two videos of one subject."""
+    """Write the label files and the two videos of one subject."""
     folder = ReleaseFolder(root)
     for au, track in plan.tracks.items():
         folder.write(label_name(plan.subject, au),
@@ -120,16 +120,16 @@ def write_disfa(out: Union[str, Path], workers: Processes = 0, **options) -> Pat
     """Write the release with the truth of both cameras; continues after a kill.
 
     ``truth.csv`` (right camera) and ``truth_left.csv`` are annotation tables with intensities 0-5
-    and a row for each labelled frame that the video holds. ``image`` is
+    and one row per labelled frame that the video holds. ``image`` is
     ``Video_RightCamera/RightVideoSN001_comp.avi#1`` for frame number 1, ``picture`` its position
     in the decoded video, from 0.
 
     Args:
         out: Folder of the release.
         workers: Number of processes; 0 = the cores.
-        subjects (int): People, named and dealt as in the published folds. 6 by default.
-        frames (int): Frames of each, 120 by default; 0 for all of the table.
-        size, seed, codec, framing: As of write_bp4d.
+        subjects (int): Number of people, named and dealt as in the published folds. 6 by default.
+        frames (int): Number of frames of each, 120 by default; 0 for all of the table.
+        size, seed, codec, framing: As for write_bp4d.
         labels (Sequence[str]): Tables of real occurrences (intensity >= 2), paths ending in
             ``SN001/00001.jpg``; AUs they lack are sampled, missing frames are negative.
 
@@ -137,7 +137,7 @@ def write_disfa(out: Union[str, Path], workers: Processes = 0, **options) -> Pat
         Path: ``truth.csv``.
 
     Raises:
-        ValueError: On an option out of range, or a folder with another release.
+        ValueError: If an option is out of range, or the folder holds another release.
     """
     options = Options(**options)
     options = options._replace(labels=tuple(map(str, options.labels)))

@@ -17,7 +17,7 @@ PROTOTYPES = dict(
 
 
 class Portrait(NamedTuple):
-    """One picture: who, which expression, AU -> intensity."""
+    """One picture: person, expression, and AU -> intensity."""
 
     subject: str
     key: str
@@ -26,7 +26,7 @@ class Portrait(NamedTuple):
 
 
 def show(seed: int, key: str, expression: str) -> Dict[int, float]:
-    """AU -> intensity of 2.5 to 5 for the units of the expression; none for 'neutral'."""
+    """AU -> intensity of 2.5 to 5 for the units of the expression; 'neutral' has none."""
     rng = stream(seed, key, 'expression')
     shown = {au: float(np.round(rng.uniform(2.5, 5), 2)) for au in PROTOTYPES[expression]}
     if 26 in shown:  # a dropped jaw parts the lips
@@ -38,7 +38,7 @@ def cast(seed: int, subjects: int, images: int, expressions: Tuple[str, ...],
          first: int = 1) -> list:
     """``subjects`` lists of ``images`` portraits of P00001, P00002, ... (from number ``first``).
 
-    Every expression occurs equally often, to within 1, in an order that ``first`` changes too.
+    Every expression occurs equally often, to within 1; the order also depends on ``first``.
     """
     deck = [expressions[k % len(expressions)] for k in range(subjects * images)]
     order = stream(seed, 'deck', first).permutation(len(deck))
@@ -54,17 +54,17 @@ def cast(seed: int, subjects: int, images: int, expressions: Tuple[str, ...],
 
 def cast_split(seed: int, subjects: int, images: int,
                expressions: Tuple[str, ...]) -> Tuple[list, list]:
-    """People for training, and the last fifth (at least one) for testing; each as :func:`cast`.
+    """People for training, and the last fifth (at least one) for testing; see :func:`cast`.
 
     Raises:
-        ValueError: With fewer than two subjects, or so few images that an expression would be
-            missing from the test set.
+        ValueError: If there are fewer than two subjects, or so few images that the test set lacks
+            an expression.
     """
     test = max(1, subjects // 5)
     if subjects < 2 or test * images < len(expressions):
         raise ValueError(f'subjects={subjects}, frames={images}: the test set of {test} subjects '
-                         f'must show {len(expressions)} expressions. Remedy: at least 2 subjects, '
-                         f'and frames at least {-(-len(expressions) // test)}.')
+                         f'must show {len(expressions)} expressions. Remedy: choose at least 2 '
+                         f'subjects, and frames of at least {-(-len(expressions) // test)}.')
     return (cast(seed, subjects - test, images, expressions),
             cast(seed, test, images, expressions, subjects - test + 1))
 

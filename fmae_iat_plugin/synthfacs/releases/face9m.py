@@ -1,5 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Unlabelled faces from mixed sources, as a collection like Face9M finds them, rendered.
+"""Rendered, unlabelled faces from mixed sources, as in a collection like Face9M.
 
 ::
 
@@ -8,7 +8,7 @@
     images/vggface2/n000007/0005_01.jpg
     shards/00000.tar                             members 00000/000000006.jpg
 
-``manifest.csv`` says of every file and member what it is. Face9M drops images with an aspect
+``manifest.csv`` describes every file and member. Face9M drops images with an aspect
 ratio above 1.5 (FMAE paper, Section 3.1).
 """
 
@@ -39,7 +39,7 @@ COLUMNS = ('path', 'source', 'kind', 'readable', 'kept', 'format', 'mode', 'widt
 
 
 class Item(NamedTuple):
-    """One file; ``path`` of a member is the shard's path, a slash and its name."""
+    """One file; the ``path`` of a member is the shard's path, a slash and its name."""
 
     path: str
     source: str
@@ -56,7 +56,7 @@ def _path(source: str, number: int, suffix: str, portrait: Portrait) -> str:
 
 
 def plan_collection(subjects: int, frames: int, seed: int) -> List[Item]:
-    """What each file is: first one of each odd kind, then one odd in three.
+    """Plan the files: first one of each odd kind, then one odd file in three.
 
     Raises:
         ValueError: If there are fewer images than kinds.
@@ -65,7 +65,7 @@ def plan_collection(subjects: int, frames: int, seed: int) -> List[Item]:
     odd = list(ODD)
     if len(portraits) < len(odd) + len(SOURCES):
         raise ValueError(f'{len(portraits)} images (subjects x frames) cannot hold the {len(odd)} '
-                         f'kinds of files; ask for at least {len(odd) + len(SOURCES)}')
+                         f'kinds of files; choose at least {len(odd) + len(SOURCES)}')
     items = []
     for number, portrait in enumerate(portraits):
         turn = number % (3 * len(odd))
@@ -133,16 +133,16 @@ def write_face9m(out: Union[str, Path], workers: Processes = 0, subjects: int = 
                  frames: int = 10, size: int = 224, seed: int = 0) -> Path:
     """Write the collection with ``manifest.csv`` and ``truth.csv``; continues after a kill.
 
-    ``manifest.csv`` has a row a file or member: its kind, whether it can be decoded
+    ``manifest.csv`` has one row per file or member: its kind, whether it can be decoded
     (``readable``), whether the paper's rule keeps it (``kept``: decodable, aspect ratio at most
-    1.5), format, mode, stored width and height, of what it is a duplicate. ``truth.csv`` is an
-    annotation table of the intensities rendered in the readable ones; ``image`` is the path below
-    ``out``, ``shards/00000.tar/MEMBER`` for a member.
+    1.5), format, mode, stored width and height, and the file of which it is a duplicate.
+    ``truth.csv`` is an annotation table of the intensities in the readable images; ``image`` is the
+    path below ``out``, or ``shards/00000.tar/MEMBER`` for a member.
 
     Args:
         out: Folder of the collection.
         workers: Number of processes; 0 = the cores.
-        subjects, frames: People and images of each.
+        subjects, frames: Numbers of people and of images of each.
         size: Side of an ordinary image.
         seed: Seed of everything.
 
@@ -150,14 +150,14 @@ def write_face9m(out: Union[str, Path], workers: Processes = 0, subjects: int = 
         Path: ``truth.csv``.
 
     Raises:
-        ValueError: On an option out of range, or a folder with another release.
+        ValueError: If an option is out of range, or the folder holds another release.
     """
     check_options(size, 'crop', subjects=subjects, frames=frames)
     items, folder = plan_collection(subjects, frames, seed), ReleaseFolder(out)
     if folder.claim(dict(release='face9m', subjects=subjects, frames=frames, size=size,
                          seed=seed)):
         return folder.path('truth.csv')
-    groups = {'shard': [i for i in items if i.source == 'shard']}  # one file: the longest job
+    groups = {'shard': [i for i in items if i.source == 'shard']}  # one shard is the longest job
     for item in items:
         if item.source != 'shard':
             groups.setdefault(item.portrait.subject, []).append(item)

@@ -1,7 +1,7 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """The kinds of files that a collection of web and laboratory faces holds, good and bad.
 
-Each kind turns one rendered picture into the bytes of a file and says what a reader must find.
+Each kind turns one rendered picture into the bytes of a file and states what a reader must find.
 """
 
 import io
@@ -14,7 +14,7 @@ ORIENTATION = 0x0112  # EXIF tag
 
 
 class Made(NamedTuple):
-    """A file: its bytes and what they hold; format, mode and size None where unreadable.
+    """A file: its bytes and their content; format, mode and size are None if it is unreadable.
 
     ``size`` is (width, height) as stored, before an EXIF orientation is applied.
     """
@@ -40,7 +40,7 @@ def _converted(mode: str, kind: str) -> Callable:
 
 
 def _oriented(value: int) -> Callable:
-    """Stored turned or mirrored, with the EXIF orientation that puts it right again."""
+    """An image stored turned or mirrored, with the EXIF orientation that corrects it."""
     undo = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
             6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}[value]
 
@@ -52,7 +52,7 @@ def _oriented(value: int) -> Callable:
 
 
 def _stretched(width: float, height: float) -> Callable:
-    """The face in the middle of a wider or higher picture of its corner's colour."""
+    """The face in the middle of a wider or higher picture in the colour of its corner."""
     def make(image, rng):
         size = round(image.width * width), round(image.height * height)
         canvas = Image.new('RGB', size, image.getpixel((0, 0)))

@@ -1,7 +1,7 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Which action unit is present when: sampled with the published prevalence, or real sequences.
+"""Occurrences of action units over time: sampled with the published prevalence, or real sequences.
 
-Sampled labels are one two-state Markov chain an AU. Real ones come from a table with an image
+Sampled labels are one two-state Markov chain per AU. Real ones come from a table with an image
 path and AU columns, such as the public per-frame label lists of BP4D and DISFA.
 """
 
@@ -18,7 +18,7 @@ from fmae_iat_plugin.action_units import au_name, parse_au
 from ..renderer import AUS
 
 # Share of positive frames. BP4D: 12 AUs over 146,423 frames; DISFA: 8 AUs (intensity >= 2) over
-# 130,311 frames. The others, which the usual protocols leave out, are rough.
+# 130,311 frames. The values of the other AUs, which the usual protocols leave out, are rough.
 PREVALENCE = dict(
     bp4d={1: .211, 2: .170, 4: .203, 6: .461, 7: .549, 10: .594, 12: .562, 14: .466, 15: .169,
           17: .344, 23: .165, 24: .151, 5: .04, 9: .06, 20: .03, 25: .20, 26: .10},
@@ -40,7 +40,7 @@ class LabelledSequence(NamedTuple):
 
 
 def stream(seed: int, *keys: Union[str, int]) -> np.random.Generator:
-    """A random stream of its own for ``seed`` and names or numbers, alike on every machine."""
+    """A random stream for ``seed`` and names or numbers, the same on every machine."""
     return np.random.default_rng(
         [seed, *(zlib.crc32(k.encode()) if isinstance(k, str) else int(k) for k in keys)])
 
@@ -50,10 +50,10 @@ def markov(rng: np.random.Generator, prevalence: float, frames: int, run: float)
 
     Args:
         rng: Source of the draw.
-        prevalence: Expected share of True, within [0, 1).
+        prevalence: Expected share of True, in [0, 1).
         frames: Length T.
-        run: Expected length of a run of True, at least 1. Made longer where the prevalence does
-            not allow it: an expected run is at least prevalence / (1 - prevalence).
+        run: Expected length of a run of True, at least 1. It is longer if the prevalence requires
+            it: an expected run is at least prevalence / (1 - prevalence).
 
     Returns:
         np.ndarray: ``[T]`` bool.
@@ -77,7 +77,7 @@ def sample_occurrence(seed: int, key: str, prevalence: Mapping[int, float],
 
 
 def _locate(image: str, subject: str, with_task: bool) -> Tuple[str, str, int]:
-    """Subject, task ('' without) and frame of ``.../F001/T1/02440.jpg`` or ``.../SN001/1.jpg``."""
+    """Subject, task ('' if none) and frame of ``.../F001/T1/02440.jpg`` or ``.../SN001/1.jpg``."""
     tail = rf'/({subject})/(T\d)/(\d+)\.\w+$' if with_task else rf'/({subject})/()(\d+)\.\w+$'
     found = re.search(tail, f'/{image}')
     if not found:
@@ -94,15 +94,15 @@ def read_label_table(paths: Union[str, Path, Sequence[Union[str, Path]]], subjec
         paths: CSV files (also ``.csv.gz``) with the image path in the first column, its end
             ``F001/T1/02440.jpg`` or ``SN001/00001.jpg``, and columns ``au1`` or ``AU1`` with 0/1.
         subject: Regular expression of a subject's name.
-        with_task: Whether a task (T1, T2, ...) stands between subject and frame.
+        with_task: Whether a task (T1, T2, ...) is between subject and frame.
 
     Returns:
         dict: (subject, task or '') -> :class:`LabelledSequence`.
 
     Raises:
         FileNotFoundError: If a file does not exist.
-        ValueError: On a path, label or header that cannot be read, an AU that is not rendered,
-            or a frame given twice. Names file and line.
+        ValueError: If a path, label or header cannot be read, an AU is not rendered, or a frame is
+            given twice. The message names file and line.
     """
     paths = [paths] if isinstance(paths, (str, Path)) else list(paths)
     rows: Dict[Tuple[str, str], Dict[int, Tuple]] = {}
@@ -116,8 +116,8 @@ def read_label_table(paths: Union[str, Path, Sequence[Union[str, Path]]], subjec
         unknown = sorted(set(found) - set(AUS))
         if not found or unknown or (aus and found != aus):
             raise ValueError(
-                f'{path}, line 1: AU columns {", ".join(columns) or "none"}; needed are au1, au2, '
-                f'... alike in all tables, and of those that are rendered: '
+                f'{path}, line 1: AU columns {", ".join(columns) or "none"}; all tables need the '
+                f'same columns au1, au2, ..., out of those that are rendered: '
                 f'{", ".join(map(au_name, AUS))}')
         aus = found
         for line, (image, *cells) in enumerate(

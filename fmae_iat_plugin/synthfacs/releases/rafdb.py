@@ -33,7 +33,7 @@ def aligned_name(stem: str) -> str:
 
 
 def write_person(root: str, seed: int, size: int, portraits: List[Tuple[str, Portrait]]) -> None:
-    """Both pictures of each portrait of one person."""
+    """Write both pictures of each portrait of one person."""
     folder = ReleaseFolder(root)
     for stem, portrait in portraits:
         for name, side, framing in ((aligned_name(stem), ALIGNED, 'crop'),
@@ -54,8 +54,8 @@ def write_rafdb(out: Union[str, Path], workers: Processes = 0, subjects: int = 3
     Args:
         out: Folder of the release.
         workers: Number of processes; 0 = the cores.
-        subjects: People, at least 2; the last fifth is the test set.
-        frames: Images of each.
+        subjects: Number of people, at least 2; the last fifth is the test set.
+        frames: Number of images of each.
         size: Side of the original images; the aligned ones are 100x100.
         seed: Seed of everything.
 
@@ -63,7 +63,7 @@ def write_rafdb(out: Union[str, Path], workers: Processes = 0, subjects: int = 3
         Path: ``truth.csv``.
 
     Raises:
-        ValueError: On an option out of range, or a folder with another release.
+        ValueError: If an option is out of range, or the folder holds another release.
     """
     check_options(size, 'crop', subjects=subjects, frames=frames)
     casts = cast_split(seed, subjects, frames, EXPRESSIONS)

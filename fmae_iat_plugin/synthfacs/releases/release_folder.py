@@ -1,9 +1,9 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Files of an emulated release: whole or absent, kept when the command is run again.
+"""Files of an emulated release: complete or absent, and kept when the command is run again.
 
-A release is described by its options alone, so the job of one subject can be done by any process
-in any order, and a second run only does what the first left open. ``release.json`` holds the
-options; ``truth.csv`` is written last, so its presence says that the release is complete.
+The options alone describe a release. Any process can therefore do the job of one subject, in any
+order, and a second run only does what the first did not finish. ``release.json`` holds the options.
+``truth.csv`` is written last, so its presence means that the release is complete.
 """
 
 import io
@@ -30,18 +30,18 @@ class ReleaseFolder:
     """The folder of a release; paths are relative to it, with forward slashes.
 
     Args:
-        root: The folder; made if need be.
+        root: The folder; created if it does not exist.
     """
 
     def __init__(self, root: Union[str, Path]) -> None:
         self.root = Path(root).expanduser()
 
     def path(self, name: str) -> Path:
-        """Where the file ``name`` is."""
+        """Path of the file ``name``."""
         return self.root / name
 
     def has(self, name: str) -> bool:
-        """Whether the file is there, which means that it is whole."""
+        """Whether the file exists; if it does, it is complete."""
         return self.path(name).is_file()
 
     def write(self, name: str, data: Union[bytes, str]) -> None:
@@ -55,7 +55,7 @@ class ReleaseFolder:
         Raises:
             OSError: If OpenCV cannot write this codec here.
         """
-        with whole_named_file(self.path(name)) as partial:  # OpenCV looks at the suffix
+        with whole_named_file(self.path(name)) as partial:  # OpenCV reads the suffix
             self._encode(partial, pictures, size, fps, codec)
 
     @staticmethod
@@ -63,8 +63,8 @@ class ReleaseFolder:
                 codec: str) -> None:
         writer = cv2.VideoWriter(str(partial), cv2.VideoWriter_fourcc(*codec), fps, (size, size))
         if not writer.isOpened():
-            raise OSError(f'OpenCV cannot write {codec} video to {partial}. Remedy: another codec '
-                          f'({", ".join(CODECS)}), or images instead of videos.')
+            raise OSError(f'OpenCV cannot write {codec} video to {partial}. Remedy: use another '
+                          f'codec ({", ".join(CODECS)}), or images instead of videos.')
         try:
             for picture in pictures:
                 writer.write(np.ascontiguousarray(picture[..., ::-1]))
@@ -75,14 +75,14 @@ class ReleaseFolder:
         """Record the options of the release.
 
         Returns:
-            bool: Whether it is complete already.
+            bool: Whether it is already complete.
 
         Raises:
             ValueError: If the folder holds a release with other options.
         """
         claim_folder(self.root, OPTIONS, options, 'a release')
         if self.has(TRUTH):
-            MMLogger.get_current_instance().info('%s is complete already', self.root)
+            MMLogger.get_current_instance().info('%s is already complete', self.root)
             return True
         return False
 
@@ -96,17 +96,17 @@ class ReleaseFolder:
         return self.path(name)
 
     def write_table(self, name: str, rows: Sequence[dict], columns: Sequence[str]) -> None:
-        """Write a CSV of its own kind."""
+        """Write a CSV that is not an annotation table."""
         self.write(name, pd.DataFrame(list(rows), columns=list(columns)).to_csv(index=False))
 
 
 def encode(picture: np.ndarray, kind: str = 'JPEG', **options) -> bytes:
-    """An RGB or grey array as the bytes of an image file, by Pillow.
+    """An RGB or grey array as the bytes of an image file, encoded by Pillow.
 
     Args:
         picture: uint8 ``[H, W, 3]`` or ``[H, W]``.
         kind: A format that Pillow writes.
-        **options: Of ``PIL.Image.Image.save``; JPEG has quality 92 by default.
+        **options: Options of ``PIL.Image.Image.save``; JPEG has quality 92 by default.
     """
     buffer = io.BytesIO()
     if kind == 'JPEG':
@@ -116,7 +116,7 @@ def encode(picture: np.ndarray, kind: str = 'JPEG', **options) -> bytes:
 
 
 def _call(work: Callable, job: tuple):
-    cv2.setNumThreads(0)  # one process a core
+    cv2.setNumThreads(0)  # each process uses one core
     return work(*job)
 
 
@@ -124,10 +124,10 @@ def run(title: str, work: Callable, jobs: Sequence[tuple], workers: Processes) -
     """``[work(*job) for job in jobs]`` in several processes, with a progress bar.
 
     Args:
-        title: What the bar counts.
+        title: Title of the bar.
         work: A function at module level.
-        jobs: Its arguments, one tuple a job.
+        jobs: Its arguments, one tuple per job.
         workers: Number of processes, or :class:`~fmae_iat_plugin.parallel.Workers`; 0 = the cores
-            this process may use.
+            that this process may use.
     """
     return run_parallel(partial(_call, work), jobs, workers, title)

@@ -1,5 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""What shows through the holes of the skin (eyeballs, teeth, tongue), and glasses above it."""
+"""Paint of eyeballs, teeth and tongue, which show through the holes of the skin, and of glasses."""
 import numpy as np
 
 from .raster import Raster
@@ -8,21 +8,21 @@ from .skin import bgr
 
 
 def iris_centre(curves, side):
-    """Where the pupil is, looking straight ahead."""
+    """Position of the pupil of an eye that looks straight ahead."""
     return side * curves.id.eye_x, -0.016
 
 
 def paint_eyeball(curves, per_unit, side, rng):
-    """One eyeball.
+    """Paint one eyeball.
 
     Args:
-        curves (FaceCurves): Whose.
+        curves (FaceCurves): Face of the eyeball.
         per_unit (float): Texels per face unit.
         side (int): -1 left of the image, 1 right.
-        rng (np.random.Generator): For the iris' fibres.
+        rng (np.random.Generator): Source of the fibres of the iris.
 
     Returns:
-        tuple: the Raster it is painted on; blue, green, red uint8 [h, h, 3].
+        tuple: The Raster on which it is painted; blue, green, red uint8 [h, h, 3].
     """
     i = curves.id
     r = Raster(Window(side * i.eye_x, 0.0, .34), max(8, round(.68 * per_unit)))
@@ -48,7 +48,7 @@ def paint_eyeball(curves, per_unit, side, rng):
 
 
 def paint_mouth(curves, per_unit):
-    """Upper teeth, and tongue with lower teeth, as blue, green, red, coverage.
+    """Paint the upper teeth, and tongue with lower teeth, as blue, green, red, coverage.
 
     The second picture moves with the jaw.
 
@@ -87,7 +87,7 @@ def paint_mouth(curves, per_unit):
 
 
 def paint_glasses(curves, raster):
-    """Glasses as premultiplied colour and coverage, uint8 [H, W, 4], or None."""
+    """Paint glasses as premultiplied colour and coverage, uint8 [H, W, 4]; None without glasses."""
     i, r = curves.id, raster
     if i.glasses == 'none':
         return None

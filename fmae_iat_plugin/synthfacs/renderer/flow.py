@@ -15,12 +15,12 @@ _SAME = 0.03    # two pixels show one skin point if they agree to this (pupil di
 
 
 class Flow(NamedTuple):
-    """Where each pixel of the first render is in the second.
+    """Displacement of each pixel of the first render to the second.
 
     Attributes:
         flow (np.ndarray): float32 [size, size, 2], displacement in x and y in pixels.
-        visible (np.ndarray): bool [size, size]; False where the point is hidden in the second
-            render, outside it, inside an open mouth, or on the rim of two surfaces.
+        visible (np.ndarray): bool [size, size]; False if the point is hidden in the second render,
+            outside it, inside an open mouth, or on the rim of two surfaces.
     """
 
     flow: np.ndarray
@@ -47,11 +47,11 @@ def _geometry(plates, drives, pose, size):
 def flow(identity, aus_a, pose_a, aus_b, pose_b, size=224, framing='crop'):
     """Dense optical flow from one expression and pose to another.
 
-    Sampling the second render at ``pixel + flow`` gives the first one where ``visible``
+    Sampling the second render at ``pixel + flow`` gives the first one where ``visible`` is True
     (see :func:`warp_back`).
 
     Args:
-        identity (int | Identity): Whose face.
+        identity (int | Identity): Person of the face.
         aus_a, aus_b (Mapping | None): AU number -> intensity in [0, 5].
         pose_a, pose_b (Pose | tuple | None): Head poses.
         size (int): Side of the images in pixels, at least 16.
@@ -61,7 +61,7 @@ def flow(identity, aus_a, pose_a, aus_b, pose_b, size=224, framing='crop'):
         Flow: Displacement and visibility at the pixels of the first render.
 
     Raises:
-        TypeError, ValueError: As :func:`render`.
+        TypeError, ValueError: See :func:`render`.
     """
     size = check_size(size)
     plates = plates_of(identity, framing, size)
@@ -88,7 +88,7 @@ def flow(identity, aus_a, pose_a, aus_b, pose_b, size=224, framing='crop'):
 
 
 def warp_back(image, displacement):
-    """The first picture made from the second by the flow between them.
+    """Reconstruct the first picture from the second by the flow between them.
 
     Args:
         image (np.ndarray): The second picture, [H, W] or [H, W, C].

@@ -2,7 +2,7 @@
 """The neutral face of one identity as curves: outline, brows, lids, nose, lips, 68 landmarks.
 
 Everything is in the face plane (x right, y down, unit = mean distance between the pupils).
-Painting, displacement and truth all read these curves, so that landmarks lie on what they name.
+Painting, displacement and truth all read these curves, so landmarks lie on the parts they name.
 Landmark order is iBUG's: jaw 0-16, brows 17-26, nose 27-35, eyes 36-47, mouth 48-67.
 """
 from functools import cached_property
@@ -25,7 +25,7 @@ class FaceCurves:
     """Curves of a neutral face.
 
     Args:
-        identity (Identity): Whose face.
+        identity (Identity): Person of the face.
     """
 
     def __init__(self, identity):

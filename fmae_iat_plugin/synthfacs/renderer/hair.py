@@ -13,7 +13,7 @@ _STYLES = dict(bald=(0, 0, None, -.5), short=(.10, .03, None, 0), parted=(.17, .
 
 
 def _strands(raster, rng, style):
-    """Noise in [-1, 1] or so, stretched along the hair."""
+    """Noise of about [-1, 1], stretched along the hair."""
     x, y = raster.grid
     part = -0.35 if style == 'parted' else 0.0
     angle = np.arctan2(x - part, y + 2.7)
@@ -47,7 +47,7 @@ def hairline(identity, x):
 
 
 def paint_hair(layers, curves, rho, rng, back):
-    """Hair behind (``back``) or on the head."""
+    """Paint the hair behind (``back``) or on the head."""
     i, r = curves.id, layers.raster
     crown, sides, length, _ = _STYLES[i.hair_style]
     x, y = r.grid
@@ -100,7 +100,7 @@ def paint_hair(layers, curves, rho, rng, back):
 
 
 def paint_brows(layers, curves, rng):
-    """Brows: soft fill under single hairs that turn outward along the brow."""
+    """Paint brows: a soft fill under single hairs that turn outward along the brow."""
     i, r = curves.id, layers.raster
     colour = bgr(i.hair_colour) * .62
     if sum(i.hair_colour) > 330:
@@ -163,7 +163,7 @@ def paint_beard(layers, curves, rho, rng):
 
 
 def paint_locks(layers, curves, rho):
-    """Long hair that falls in front of ears and cheeks' edges."""
+    """Paint long hair that falls in front of ears and the edges of the cheeks."""
     i, r = curves.id, layers.raster
     crown, sides, length, _ = _STYLES[i.hair_style]
     x, y = r.grid

@@ -1,9 +1,9 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Who a rendered face is: a seed -> some fifty numbers that no action unit changes.
+"""The identity of a rendered face: a seed gives some fifty numbers that no action unit changes.
 
 Lengths are in units of the mean distance between the pupils (63 mm); y points down and the
-eye line is y = 0. The means follow adult anthropometry, the spreads make unlike people of every
-skin tone. Shape, skin, hair and surroundings come from separate random streams.
+eye line is y = 0. The means follow adult anthropometry, and the spreads give dissimilar people of
+every skin tone. Shape, skin, hair and surroundings come from separate random streams.
 """
 from dataclasses import dataclass
 from functools import lru_cache
@@ -112,7 +112,7 @@ def sample_identity(seed):
     shape, surface, scene = (np.random.default_rng([int(seed), 68, k]) for k in range(3))
 
     def near(mean, spread, rng=shape):
-        """A normal draw cut at two spreads, so that no face is a caricature."""
+        """A normal draw that is cut at two spreads, so that no face is a caricature."""
         return float(mean + spread * np.clip(rng.standard_normal(), -2, 2))
 
     male = bool(surface.random() < 0.5)

@@ -1,10 +1,10 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""What each action unit does to the skin, as data.
+"""The effect of each action unit on the skin, as data.
 
-Three tables: ``PULLS`` (Gaussian-weighted displacement of skin), ``LIDS`` and ``LIPS`` (rims of
-the slits) and, in ``folds.py``, furrows and bulges. Numbers are displacements at intensity 5 in
-pupil distances; effects grow linearly with intensity and add up. The descriptions follow the
-FACS manual (Ekman, Friesen and Hager, 2002).
+There are three tables: ``PULLS`` (Gaussian-weighted displacement of skin), ``LIDS`` and ``LIPS``
+(rims of the slits); ``skin_folds.py`` has furrows and bulges. Numbers are displacements at
+intensity 5 in pupil distances. Effects grow linearly with intensity and add up. The descriptions
+follow the FACS manual (Ekman, Friesen and Hager, 2002).
 """
 from collections.abc import Mapping
 
@@ -76,7 +76,7 @@ def _flat(u):
 
 
 def _shoulders(u):
-    """Two humps half way to the corners: where levator labii superioris pulls."""
+    """Two humps half way to the corners, where levator labii superioris pulls."""
     return np.exp(-np.square((np.abs(u) - 0.48) / 0.24)) * (dome(u, 0.4) > 0)
 
 
@@ -148,7 +148,7 @@ def check_intensities(au_intensities):
 
     Raises:
         TypeError: If it is not a mapping.
-        ValueError: For an AU that is not rendered or an intensity outside [0, 5].
+        ValueError: If an AU is not rendered, or an intensity is outside [0, 5].
     """
     if au_intensities is None:
         return {}
@@ -163,14 +163,14 @@ def check_intensities(au_intensities):
             raise ValueError(f'intensity of AU {au} must lie in [0, 5], not {value!r}')
         if value > 0:
             out[int(au)] = float(value)
-    return dict(sorted(out.items()))   # sums must not depend on the order given
+    return dict(sorted(out.items()))   # sums must not depend on the order of the arguments
 
 
 def drives(au_intensities):
     """Drive name -> amount in [0, 1]: the units and their interactions.
 
-    AU26 opens the mouth by itself, so that AU25 beside it adds only what is left of its
-    opening; AU6 with AU12 raises the cheek further; AU12 or AU10 with open lips bares teeth.
+    AU26 opens the mouth by itself, so AU25 beside it only adds the rest of its opening. AU6 with
+    AU12 raises the cheek further. AU12 or AU10 with open lips bares teeth.
     """
     d = {au: value / MAX_INTENSITY for au, value in check_intensities(au_intensities).items()}
     opening = max(d.get(25, 0.0), min(1.0, 1.6 * d.get(26, 0.0)))
@@ -197,7 +197,7 @@ def pull_centres(curves, drive):
 
 
 def jaw_field(curves, x, y):
-    """Displacement down of the skin by a dropped jaw, as a fraction of the drop at the chin."""
+    """Downward displacement of the skin by a dropped jaw, as a fraction of the drop at the chin."""
     nose, mouth, chin = curves.nose_base_y, curves.id.mouth_y, curves.id.chin_y
     knots = [-3, nose - .10, nose + .14, mouth, mouth + .30, chin, chin + .12, chin + .55,
              chin + 1.0, 9]

@@ -1,5 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""What is painted once per identity: skin, hair, eyeballs, glasses, background."""
+"""The paint that is made once per identity: skin, hair, eyeballs, glasses, background."""
 from functools import lru_cache
 
 import numpy as np
@@ -21,7 +21,7 @@ class Plates:
     """All paint of one identity at one framing and resolution.
 
     Args:
-        identity (Identity): Who.
+        identity (Identity): Person.
         framing (str): A key of ``FRAMINGS``.
         size (int): Image side in pixels.
     """
@@ -41,7 +41,7 @@ class Plates:
         self.normal = np.dstack([-gx, -gy, np.ones_like(gx)])
         self.normal /= np.sqrt(gx * gx + gy * gy + 1)[..., None]
         self.open, self.direct = layers.open, 0.35 + 0.65 * layers.open
-        # highlights add white: gloss is relative to the brightness of the paint
+        # highlights add white, so gloss is relative to the brightness of the paint
         self.gloss = 72 * layers.gloss * layers.open / np.maximum(layers.colour.mean(-1), 20)
         self.alpha = layers.alpha
         self.folds = fold_maps(self.curves, self.raster, (gx, gy))
@@ -95,7 +95,7 @@ def plates_of(identity, framing, size):
         size (int): Image side in pixels.
 
     Raises:
-        ValueError: For a framing that does not exist.
+        ValueError: If the framing does not exist.
     """
     if framing not in FRAMINGS:
         raise ValueError(f'framing must be one of {tuple(FRAMINGS)}, not {framing!r}')

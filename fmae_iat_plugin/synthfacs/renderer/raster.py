@@ -57,7 +57,7 @@ class Raster:
 
         Args:
             lines (Iterable): Arrays [n, 2] of face-plane points.
-            width (float): In face units, at least half a pixel is drawn.
+            width (float): Width in face units; at least half a pixel is drawn.
             fine (int): Supersampling.
         """
         canvas = np.zeros((self.pixels * fine,) * 2, np.uint8)
@@ -82,7 +82,7 @@ class Raster:
         return dx, dy
 
     def noise(self, rng, scale, octaves=1):
-        """Smooth noise, unit variance or so, with features of size ``scale`` (face units)."""
+        """Smooth noise of about unit variance, with features of size ``scale`` (face units)."""
         out = np.zeros((self.pixels,) * 2, np.float32)
         for k in range(octaves):
             n = max(4, int(2 * self.window.half / (scale / 2 ** k)) + 3)
@@ -112,7 +112,7 @@ class Layers:
         self.alpha = np.zeros(size, np.float32)
 
     def over(self, mask, colour, slope=None, open_=1.0, gloss=0.0):
-        """Lay a new surface over what is there, with coverage ``mask``."""
+        """Lay a new surface over the present one, with coverage ``mask``."""
         m = mask[..., None]
         self.colour += m * (colour - self.colour)
         if slope is not None:

@@ -79,7 +79,7 @@ def features(curves, raster):
 
 
 def soft_limit(slope, limit=2.4):
-    """Slopes bounded smoothly, so that the outline does not turn black."""
+    """Bound slopes smoothly, so that the outline does not turn black."""
     dx, dy = slope
     factor = 1 / np.sqrt(1 + (dx * dx + dy * dy) / limit ** 2)
     return dx * factor, dy * factor

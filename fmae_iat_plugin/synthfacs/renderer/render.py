@@ -1,7 +1,7 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Render a face: paint of the identity, folds of the action units, light, warp, camera.
+"""Renders a face: paint of the identity, folds of the action units, light, warp, camera.
 
-A 2.5-D renderer of our own: relief shading (Lambert with a soft terminator, ambient occlusion,
+This is a 2.5-D renderer: relief shading (Lambert with a soft terminator, ambient occlusion,
 Blinn highlight) in the neutral face plane, one remap to the image, holes for eyes and mouth.
 """
 import threading
@@ -26,7 +26,7 @@ _WARM = (-.10, 0, .10)
 
 
 class _Scratch(threading.local):
-    """Reused arrays: fresh megabytes for every face cost more than the arithmetic."""
+    """Reused arrays, because new megabytes for every face cost more than the arithmetic."""
 
     def __init__(self):
         self.size = None
@@ -117,7 +117,7 @@ def expose(image, camera):
 
 
 def _pick(picture, raster, points):
-    """Picture sampled at face-plane points."""
+    """Sample a picture at face-plane points."""
     at = cv2.transform(points, raster.indexing)
     return cv2.remap(picture, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
@@ -130,7 +130,7 @@ def _eye_picture(eyeball, points, upper, level):
 
 
 def _mouth_picture(mouth, points, upper, lower, jaw, level):
-    """Dark, tongue and lower teeth, upper teeth; shaded by the lips."""
+    """The mouth: dark, tongue and lower teeth, upper teeth, shaded by the lips."""
     raster, above, below = mouth
     under = _pick(below, raster, points - np.float32([0, jaw])).astype(np.float32)
     over = _pick(above, raster, points).astype(np.float32)
@@ -205,7 +205,7 @@ UPPER_SIDE[[40, 41, 46, 47, 55, 56, 57, 58, 59, 65, 66, 67]] = -1
 
 
 def check_size(size):
-    """The size as an int; ValueError if it is no integer >= 16."""
+    """The size as an int; ValueError if it is not an integer >= 16."""
     if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < MIN_SIZE:
         raise ValueError(f'size must be an integer >= {MIN_SIZE}, not {size!r}')
     return int(size)
@@ -213,7 +213,7 @@ def check_size(size):
 
 def render(identity, au_intensities=None, pose=None, light=None, size=224, framing='crop',
            camera=None):
-    """Render one face with its truth.
+    """Render one face with its landmarks.
 
     Args:
         identity (int | Identity): A seed >= 0, or a person.
@@ -223,7 +223,7 @@ def render(identity, au_intensities=None, pose=None, light=None, size=224, frami
         light (Light | tuple | None): Light, or (azimuth, elevation) in degrees.
         size (int): Side of the image in pixels, at least 16.
         framing (str): 'crop' (a detector's face box) or 'portrait' (head and shoulders).
-        camera (Camera | None): Exposure, blur, noise; none of them if None.
+        camera (Camera | None): Exposure, blur and noise; None has no effect.
 
     Returns:
         tuple: RGB image, uint8 [size, size, 3]; 68 landmarks in iBUG order, float32 [68, 2],
@@ -231,8 +231,8 @@ def render(identity, au_intensities=None, pose=None, light=None, size=224, frami
 
     Raises:
         TypeError: If ``au_intensities`` is not a mapping.
-        ValueError: For an unknown AU, an intensity outside [0, 5], a size below 16, an unknown
-            framing or a pose, light or camera out of range.
+        ValueError: If an AU is unknown, an intensity is outside [0, 5], the size is below 16, the
+            framing is unknown, or a pose, light or camera is out of range.
     """
     size = check_size(size)
     pose, light = as_pose(pose), as_light(light)

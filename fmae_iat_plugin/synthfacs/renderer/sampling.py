@@ -6,7 +6,7 @@ from .muscles import AUS
 from .scene import Camera, Light, Pose
 
 # Expressions that people show, as probabilities of the units in them (Ekman and Friesen's
-# prototypes with their variants); single units are drawn beside them.
+# prototypes with their variants); single units are drawn besides.
 PROTOTYPES = (
     {6: .8, 12: 1, 25: .6, 26: .2, 7: .2},                        # joy
     {1: 1, 2: 1, 5: .9, 25: .8, 26: .8},                          # surprise

@@ -1,10 +1,10 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""How a face is seen: head pose, light, camera and the two framings."""
+"""The scene of a face: head pose, light, camera and the two framings."""
 from dataclasses import dataclass
 
 import numpy as np
 
-# Largest angles the height field can turn through before it shows its back.
+# Largest angles of the height field before it shows its back.
 MAX_YAW, MAX_PITCH, MAX_ROLL = 30.0, 20.0, 45.0
 
 
@@ -22,7 +22,7 @@ class Window:
     half: float
 
 
-# 'crop': what a face detector's box enlarged by 5 % holds; 'portrait': head and shoulders.
+# 'crop': the box of a face detector, enlarged by 5 %; 'portrait': head and shoulders.
 FRAMINGS = dict(crop=Window(0.0, 0.40, 1.52), portrait=Window(0.0, 0.52, 2.62))
 
 
@@ -95,15 +95,15 @@ class Light:
 
 @dataclass(frozen=True)
 class Camera:
-    """What happens after the lens.
+    """The effects after the lens.
 
     Args:
         gain (float): Multiplies the image. 0.2 to 3.
         contrast (float): Contrast about mid grey. 0.2 to 3.
         blur (float): Standard deviation in pixels of a 224 pixel image. 0 to 8.
         noise (float): Standard deviation of the sensor noise in grey levels. 0 to 60.
-        grey (bool): Three equal channels.
-        seed (int): Of the noise.
+        grey (bool): Whether the three channels are equal.
+        seed (int): Seed of the noise.
     """
 
     gain: float = 1.0

@@ -5,7 +5,7 @@ import numpy as np
 from . import relief
 from .geometry import SIDES, dome
 
-_BLOOD = np.float32([0.78, 0.80, 1.06])    # what more blood does to blue, green, red
+_BLOOD = np.float32([0.78, 0.80, 1.06])    # effect of more blood on blue, green, red
 _SHADE = np.float32([0.70, 0.74, 0.82])    # thin, dark skin around the eye
 
 
@@ -57,7 +57,7 @@ def paint_ears(layers, curves):
 
 
 def paint_face(layers, curves, rng):
-    """The face itself, with everything but hair, brows and beard."""
+    """Paint the face without hair, brows and beard."""
     i, r = curves.id, layers.raster
     n = curves.nose_base_y
     _, rho = relief.polar(curves, r)
@@ -84,7 +84,7 @@ def paint_face(layers, curves, rng):
         mole = r.inside(np.hypot(r.x - mx, r.y - my) - rng.uniform(.012, .024), .02)
         colour *= 1 - mole[..., None] * np.float32([.7, .66, .58])
 
-    # light that cannot reach: sockets, beside and under the nose, under the lip, at the outline
+    # less light: sockets, beside and under the nose, under the lip, at the outline
     open_ = 1 - 0.30 * np.clip((rho - .86) / .14, 0, 1) ** 2
     open_ -= 0.24 * r.pair(i.eye_x - .20, -.07, .075, .10)
     open_ -= 0.26 * r.pair(i.eye_x, -.13, .2, .055)

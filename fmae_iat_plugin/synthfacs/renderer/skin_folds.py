@@ -112,7 +112,7 @@ def _fold(curves, raster, drive, strength):
     """Height and occlusion of one drive, and the boxes that hold them."""
     height = np.zeros((raster.pixels,) * 2, np.float32)
     shade = np.zeros_like(height)
-    # One texel cannot hold a fold thinner than itself: widen it, keep its weight.
+    # A texel cannot hold a thinner fold: widen the fold, and keep its weight.
     thin = 0.75 / raster.per_unit
     for anchor, points, width, depth in FURROWS.get(drive, ()):
         curve = _smooth(np.asarray(points) + curves.anchors[anchor])
@@ -131,11 +131,11 @@ def _fold(curves, raster, drive, strength):
 
 
 def fold_maps(curves, raster, slope):
-    """What every drive's folds do to surface normal and ambient light at full drive.
+    """The effect of every drive's folds on surface normal and ambient light at full drive.
 
     Args:
-        curves (FaceCurves): Whose face.
-        raster (Raster): Where.
+        curves (FaceCurves): Curves of the face.
+        raster (Raster): Raster of the result.
         slope (tuple): Derivatives of the neutral relief in x and y.
 
     Returns:

@@ -1,10 +1,10 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Eyes and mouth: cuts in the skin whose rims move up and down.
 
-A slit is a column-wise, piecewise linear map of y. In each column six heights are given for the
-neutral face: ``top``, ``rim_up`` (lid crease or upper lip border), ``edge_up``, ``edge_low``,
-``rim_low`` and ``bottom``. Actions move the middle four; between ``edge_up`` and ``edge_low``
-lies the hole. Being piecewise linear the map is inverted exactly, and the hole has a crisp rim.
+A slit is a column-wise, piecewise linear map of y. Each column has six heights in the neutral face:
+``top``, ``rim_up`` (lid crease or upper lip border), ``edge_up``, ``edge_low``, ``rim_low`` and
+``bottom``. Actions move the middle four, and the hole lies between ``edge_up`` and ``edge_low``.
+The map is piecewise linear, so it is inverted exactly, and the hole has a crisp rim.
 """
 import numpy as np
 
@@ -21,13 +21,13 @@ class Slit:
 
     Args:
         x (float): Centre.
-        half_width (float): From the centre to a corner.
+        half_width (float): Distance from the centre to a corner.
         curves (tuple[callable]): ``top, rim_up, edge_up, edge_low, rim_low, bottom``: functions
             of u in half widths from the centre.
         profiles (dict): drive name -> four functions of u: displacement (down is +) of
             ``rim_up, edge_up, edge_low, rim_low`` at full drive.
-        min_gap (float): The hole in the middle is never lower than this.
-        mirror (bool): u runs to the left.
+        min_gap (float): Smallest height of the hole in the middle.
+        mirror (bool): Whether u runs to the left.
     """
 
     def __init__(self, x, half_width, curves, profiles, min_gap=0.0, mirror=False):
@@ -57,7 +57,7 @@ class Slit:
             amount = drives.get(name, 0.0)
             if amount:
                 moved[1:5] += np.float32(amount) * profile
-        # No overlap: the edges meet in the middle, the bands keep their order.
+        # Without overlap: the edges meet in the middle, and the bands keep their order.
         middle = 0.5 * (moved[2] + moved[3])
         half = np.maximum(0.5 * (moved[3] - moved[2]), 0.5 * self._gap_shape)
         moved[2], moved[3] = middle - half, middle + half
@@ -68,7 +68,7 @@ class Slit:
         return moved
 
     def table(self, drives):
-        """What ``inverse`` and ``forward`` need for one expression, two [14, columns] arrays."""
+        """The data for ``inverse`` and ``forward`` of one expression, two [14, columns] arrays."""
         moved = self.heights(drives)
         return self._bands(self.neutral, moved), self._bands(moved, self.neutral)
 
@@ -80,7 +80,7 @@ class Slit:
 
     @staticmethod
     def _bands(source, target):
-        """Per column: the six source heights, then a and b of y -> a + b y in four bands."""
+        """For each column the six source heights, then a and b of y -> a + b y in four bands."""
         out = np.empty((14, source.shape[1]), np.float32)
         out[:6] = source
         for k, i in enumerate((0, 1, 3, 4)):
@@ -100,18 +100,18 @@ class Slit:
         return np.where((y > top) & (y < bottom), moved, y), y - edge_up, edge_low - y
 
     def inverse(self, x, y, table):
-        """From moved to neutral skin.
+        """Map points from moved to neutral skin.
 
         Args:
             x, y (np.ndarray): float32 points of the moved face.
-            table (tuple): From :meth:`table`.
+            table (tuple): Result of :meth:`table`.
 
         Returns:
             tuple: neutral y (meaningless in the hole); distance below the upper edge; distance
-            above the lower edge. A point is in the hole where both distances are positive.
+            above the lower edge. A point is in the hole if both distances are positive.
         """
         return self._map(x, y, table[1])
 
     def forward(self, x, y, table):
-        """From neutral to moved skin: the y of float32 points (x, y)."""
+        """Map float32 points (x, y) from neutral to moved skin; returns their y."""
         return self._map(x, y, table[0])[0]

@@ -24,10 +24,10 @@ _PIVOT = np.float32([0.0, 0.55, 0.42])    # the head turns about this point
 
 
 class Anatomy:
-    """Everything about an identity's motion that no expression changes.
+    """The part of an identity's motion that no expression changes.
 
     Args:
-        curves (FaceCurves): Whose face.
+        curves (FaceCurves): Curves of the face.
         framing (str): A key of ``FRAMINGS``.
     """
 
@@ -41,7 +41,7 @@ class Anatomy:
         self.fields[26][..., 1] += muscles.JAW_DROP * muscles.jaw_field(curves, x, y)
         _, rho = relief.polar(curves, self.grid)
         skull = np.maximum(relief.skull(rho), -0.45)
-        # smoother than the relief that is lit, so that a head turn can be inverted
+        # smoother than the relief for shading, so that a head turn can be inverted
         depth = (cv2.GaussianBlur(skull, (0, 0), 0.16 * self.grid.per_unit)
                  + cv2.GaussianBlur(relief.features(curves, self.grid), (0, 0),
                                     0.07 * self.grid.per_unit))
@@ -84,9 +84,9 @@ class Warp:
     """The map of one expression and pose.
 
     Args:
-        anatomy (Anatomy): Of the identity and framing.
-        drives (dict): From :func:`muscles.drives`.
-        pose (Pose): Of the head.
+        anatomy (Anatomy): Anatomy of the identity and framing.
+        drives (dict): Result of :func:`muscles.drives`.
+        pose (Pose): Pose of the head.
         size (int): Image side in pixels.
     """
 
@@ -127,7 +127,7 @@ class Warp:
         """A displacement field at points [..., 2]."""
         flat = np.ascontiguousarray(points).reshape(1, -1, 2)
         nodes = cv2.transform(flat, self.anatomy.grid.indexing)
-        # cv2.remap takes at most 32766 points a row
+        # cv2.remap takes at most 32766 points per row
         parts = [cv2.remap(field, nodes[:, k:k + 30000], None, cv2.INTER_LINEAR,
                            borderMode=cv2.BORDER_REPLICATE)
                  for k in range(0, nodes.shape[1], 30000)]
@@ -141,8 +141,8 @@ class Warp:
     def _flow_along(self, velocity):
         """Displacement after unit time along a velocity field (scaling and squaring).
 
-        Muscles that pull the skin one way and another add up as velocities; the flow along
-        their sum never folds over, and the flow along minus the sum is its inverse.
+        Muscles that pull the skin in different directions add up as velocities. The flow along
+        their sum never folds over, and the flow along the negative sum is its inverse.
         """
         field = velocity * np.float32(0.5 ** _SQUARINGS)
         for _ in range(_SQUARINGS):
@@ -159,9 +159,9 @@ class Warp:
 
         Args:
             points (np.ndarray): Face-plane points, [..., 2].
-            upper (np.ndarray | None): +1 where a point of a closed slit belongs to its upper
-                side, -1 where to its lower side, 0 anywhere else; shape [...].
-            moving (bool): False for what only turns with the head (eyeballs, glasses).
+            upper (np.ndarray | None): +1 if a point of a closed slit belongs to its upper side,
+                -1 if it belongs to its lower side, 0 otherwise; shape [...].
+            moving (bool): False for parts that only turn with the head (eyeballs, glasses).
 
         Returns:
             np.ndarray: float32 pixel coordinates, [..., 2].
@@ -183,17 +183,17 @@ class Warp:
         """Points of the smooth frame (before the slits) at every pixel, [size, size, 2].
 
         Args:
-            moving (bool): False for what only turns with the head.
+            moving (bool): False for parts that only turn with the head.
         """
         step = max(2, round(self.size / 56))
         n = -(-self.size // step) + 2
-        if self._nodes is None:    # the pose alone, shared by what moves and what only turns
+        if self._nodes is None:    # the pose alone, which all parts share
             start = self._nodes = cv2.transform(_pixel_nodes(n, step), self.inverse)
             for _ in range(_ITERATIONS if self.turns else 0):
                 self._nodes = start - self._at(self.turn, self._nodes)
         found = self._nodes
         if moving and self.field is not None:
-            # the flow backwards, then what the coarse grid left
+            # the flow backwards, then the rest that the coarse grid left
             found = self._nodes - self._at(self.field, self._move(found, self.unfield))
         full = cv2.resize(found, (n * step, n * step), interpolation=cv2.INTER_LINEAR)
         return full[step:step + self.size, step:step + self.size]

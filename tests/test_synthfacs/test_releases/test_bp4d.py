@@ -181,7 +181,7 @@ def test_same_bytes_in_other_processes_and_after_an_interruption(images, tmp_pat
 
 
 def test_another_seed_or_option_needs_another_folder(images):
-    with pytest.raises(ValueError, match='other settings.*another folder'):
+    with pytest.raises(ValueError, match='made with other settings.*another folder'):
         write_bp4d(images, **{**SMALL, 'seed': 1})
 
 

@@ -108,5 +108,5 @@ def test_same_bytes_again_and_after_an_interruption(release, tmp_path, tree):
 
 
 def test_too_few_images_for_all_kinds(tmp_path):
-    with pytest.raises(ValueError, match='4 images .*ask for at least 28'):
+    with pytest.raises(ValueError, match='4 images .*choose at least 28'):
         write_face9m(tmp_path, **{**SMALL, 'subjects': 2, 'frames': 2})

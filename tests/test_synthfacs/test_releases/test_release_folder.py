@@ -74,7 +74,7 @@ def test_claim(tmp_path):
     folder = ReleaseFolder(tmp_path)
     assert not folder.claim(dict(tasks=('T1', 'T2'), seed=0))
     assert not folder.claim(dict(tasks=['T1', 'T2'], seed=0))  # JSON has no tuples
-    with pytest.raises(ValueError, match='other settings'):
+    with pytest.raises(ValueError, match='made with other settings'):
         folder.claim(dict(tasks=['T1'], seed=0))
     folder.write('truth.csv', 'image\n')
     assert folder.claim(dict(tasks=['T1', 'T2'], seed=0))
