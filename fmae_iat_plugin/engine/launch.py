@@ -2,18 +2,24 @@
 """Run MMPretrain's own ``tools/train.py`` and ``tools/test.py``, on GPUs and on CPUs.
 
 The tools and their options are MMPretrain's. This file adds only what they cannot do: a process
-group on machines without a GPU.
+group on machines without a GPU, and one training at a time in a ``work_dir``.
 """
 
 import argparse
 import gc
+import os
 import runpy
 import sys
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Optional
 
 import mmpretrain
 import torch
 import torch.distributed as dist
+from mmengine.config import Config, DictAction
+
+from fmae_iat_plugin.files import hold_folder
 
 
 def mmpretrain_tool(name: str) -> Path:
@@ -50,19 +56,56 @@ def init_cpu_process_group(launcher: str) -> bool:
     return True
 
 
+def is_first_process() -> bool:
+    """Of a job of several, also before it has a process group."""
+    return int(os.environ.get('RANK', os.environ.get('SLURM_PROCID', 0))) == 0
+
+
+def training_folder(args: argparse.Namespace) -> Optional[str]:
+    """Where MMPretrain's ``tools/train.py`` will write, None without a config.
+
+    Args:
+        args: ``config``, ``work_dir``, ``cfg_options`` of its command line.
+    """
+    if args.config is None or not Path(args.config).is_file():
+        return None
+    cfg = Config.fromfile(args.config, import_custom_modules=False)
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = os.path.join('work_dirs', Path(args.config).stem)
+    return (args.cfg_options or {}).get('work_dir', cfg.work_dir)
+
+
 def run_mmpretrain_tool(name: str) -> None:
-    """Run a tool of MMPretrain as a script, with this process's arguments."""
+    """Run a tool of MMPretrain as a script, with this process's arguments.
+
+    A training holds its ``work_dir``: a second one there would mix its checkpoints with the
+    first one's, and remove them.
+    """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument('config', nargs='?')
     parser.add_argument('--launcher', default='none')
     parser.add_argument('--auto-scale-lr', action='store_true')
+    parser.add_argument('--work-dir')
+    parser.add_argument('--resume', nargs='?')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    parser.add_argument('--local_rank', '--local-rank')
     known, _ = parser.parse_known_args()
     if known.auto_scale_lr:
         sys.exit('--auto-scale-lr: in these configs `batch_size` is the total over all GPUs '
                  '(TotalBatchSampler), so their number changes nothing and there is nothing to '
                  'scale. To train with another total, set train_dataloader.batch_size and '
                  'optim_wrapper.optimizer.lr = base learning rate * batch_size / 256.')
-    created = init_cpu_process_group(known.launcher)
-    runpy.run_path(str(mmpretrain_tool(name)), run_name='__main__')
+    with ExitStack() as held:
+        folder = training_folder(known) if name == 'train.py' and is_first_process() else None
+        if folder is not None:
+            try:
+                held.enter_context(hold_folder(folder, 'a training'))
+            except (ValueError, OSError) as error:
+                sys.exit(f'error: {error}')
+        created = init_cpu_process_group(known.launcher)
+        runpy.run_path(str(mmpretrain_tool(name)), run_name='__main__')
     if created:
         # The runner and its DDP model refer to each other and to the group: only the collector
         # ends gloo's threads, and one that outlives the interpreter's end aborts the process.

@@ -19,11 +19,12 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
-from mmengine.config import DictAction
+from mmengine.config import Config, DictAction
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
@@ -31,9 +32,10 @@ from mmengine.runner import load_checkpoint
 
 import fmae_iat_plugin  # noqa: F401  registers
 from fmae_iat_plugin.engine import build_runner
-from fmae_iat_plugin.engine.launch import init_cpu_process_group
+from fmae_iat_plugin.engine.launch import init_cpu_process_group, is_first_process
 from fmae_iat_plugin.errors import say_error
 from fmae_iat_plugin.extras import needs_extra
+from fmae_iat_plugin.files import hold_folder
 from fmae_iat_plugin.parallel import counting_bar, watch_parent
 
 from .run_cost import write_cost
@@ -58,13 +60,20 @@ def train_and_test(run: Run, launcher: str = 'none', resume: bool = False,
         log_level: Replaces the config's, as what is shown is no part of a run.
 
     Raises:
-        ValueError: If its folder was begun with another config, or there are no features to keep.
+        ValueError: If its folder was begun with another config, another process works in it, or
+            there are no features to keep.
     """
     cfg = run_config(run)
     settings = check_run(run, cfg)
     if run.predictions.is_file():
         return
-    run.write_note(config_digest(cfg), settings)  # the versions are those of the last process
+    with hold_folder(run.work_dir, 'a training') if is_first_process() else nullcontext():
+        run.write_note(config_digest(cfg), settings)  # the versions are those of the last process
+        _train_and_test(run, cfg, launcher, resume, feature_frames)
+
+
+def _train_and_test(run: Run, cfg: Config, launcher: str, resume: bool,
+                    feature_frames: int) -> None:
     cfg.launcher, cfg.resume = launcher, resume
     cfg.log_level = log_level or cfg.get('log_level', 'INFO')
     runner = build_runner(cfg)

@@ -1,5 +1,6 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""A process that trained on CPUs ends without a thread of its process group.
+"""A process that trained on CPUs ends without a thread of its process group; a folder has one
+training at a time.
 
 gloo's threads free tensors; where one does so while the interpreter ends, the process aborts
 ("terminate called without an active exception") now and then, after a training that went well.
@@ -8,6 +9,11 @@ gloo's threads free tensors; where one does so while the interpreter ends, the p
 import os
 import subprocess
 import sys
+
+import pytest
+
+from fmae_iat_plugin.engine import launch
+from fmae_iat_plugin.files import hold_folder
 
 TOOL = """
 import torch
@@ -47,3 +53,43 @@ def test_no_thread_of_the_process_group_outlives_the_tool(tmp_path):
                             text=True, timeout=120)
     assert result.returncode == 0, result.stderr
     assert 'threads left 0' in result.stdout
+
+
+@pytest.fixture
+def train(tmp_path, monkeypatch):
+    """Function (arguments): runs tools/train.py, whose place a script takes that notes its run."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'tool.py').write_text('open("ran", "a").write("x")')
+    monkeypatch.setattr(launch, 'mmpretrain_tool', lambda name: tmp_path / 'tool.py')
+    monkeypatch.setenv('RANK', '0')
+
+    def call(*arguments, tool='train.py'):
+        monkeypatch.setattr(sys, 'argv', [tool, *arguments])
+        launch.run_mmpretrain_tool(tool)
+        return (tmp_path / 'ran').read_text().count('x')
+
+    return call
+
+
+@pytest.mark.parametrize('text, arguments, folder', [
+    ('', [], 'work_dirs/exp'),
+    ('work_dir = "own"', ['--resume'], 'own'),
+    ('work_dir = "own"', ['--amp', '--work-dir', 'given', '--launcher', 'none'], 'given'),
+    ('', ['--work-dir', 'given', '--cfg-options', 'work_dir=last', 'a.b=1'], 'last')])
+def test_a_second_training_in_a_folder_is_refused(train, tmp_path, monkeypatch, text, arguments,
+                                                  folder):
+    (tmp_path / 'exp.py').write_text(text)
+    assert train('exp.py', *arguments) == 1
+    with hold_folder(tmp_path / folder, 'a training'):
+        with pytest.raises(SystemExit, match=f'error: .*{folder} is in use: a training'):
+            train('exp.py', *arguments)
+        with hold_folder(tmp_path / 'other', 'a training'):
+            assert train('exp.py', *arguments, tool='test.py') == 2  # a test disturbs nobody
+            monkeypatch.setenv('RANK', '1')  # the first process of a job holds for all
+            assert train('exp.py', *arguments) == 3
+            monkeypatch.setenv('RANK', '0')
+    assert train('exp.py', *arguments) == 4
+
+
+def test_without_a_config_the_tool_says_so(train):
+    assert train('--help') == 1 and train('none.py') == 2

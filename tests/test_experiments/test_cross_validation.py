@@ -27,6 +27,7 @@ from fmae_iat_plugin.experiments.cross_validation import (
     train_and_test,
 )
 from fmae_iat_plugin.experiments.run_results import read_runs, results_text, summarize
+from fmae_iat_plugin.files import hold_folder
 
 OPTIONS = {
     'train_cfg.max_epochs': 2, 'param_scheduler.warmup_epochs': 1, 'train_cfg.val_interval': 1,
@@ -247,6 +248,14 @@ def test_numbers_of_another_config_are_not_given_out(finished, config, monkeypat
         train_and_test(changed[0])
     with pytest.raises(ValueError, match=name):
         cross_validation.submit(changed, 'nowhere', 'local')
+
+
+def test_a_run_is_one_process_at_a_time(config, tmp_path):
+    run = Run('small', config, 1, 0, str(tmp_path / 'run'), OPTIONS)
+    with hold_folder(tmp_path / 'run', 'a training'):
+        with pytest.raises(ValueError, match='run is in use: a training'):
+            train_and_test(run)
+        assert not (tmp_path / 'run/run.json').exists()
 
 
 def test_the_command_says_what_changed(finished, config, capsys):
