@@ -69,11 +69,11 @@ def train_and_test(run: Run, launcher: str = 'none', resume: bool = False,
         return
     with hold_folder(run.work_dir, 'a training') if is_first_process() else nullcontext():
         run.write_note(config_digest(cfg), settings)  # the versions are those of the last process
-        _train_and_test(run, cfg, launcher, resume, feature_frames)
+        _train_and_test(run, cfg, launcher, resume, feature_frames, hooks, log_level)
 
 
-def _train_and_test(run: Run, cfg: Config, launcher: str, resume: bool,
-                    feature_frames: int) -> None:
+def _train_and_test(run: Run, cfg: Config, launcher: str, resume: bool, feature_frames: int,
+                    hooks: Sequence[Hook], log_level: Optional[str]) -> None:
     cfg.launcher, cfg.resume = launcher, resume
     cfg.log_level = log_level or cfg.get('log_level', 'INFO')
     runner = build_runner(cfg)
