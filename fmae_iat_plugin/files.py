@@ -118,7 +118,8 @@ def claim_folder(folder: Path, record: str, settings: dict, what: str,
                         'choose another folder.')
     folder.mkdir(parents=True, exist_ok=True)
     remove_partial(folder)
-    write_whole(path, text.encode())
+    if not path.is_file():
+        write_whole(path, text.encode())
 
 
 @contextmanager

@@ -217,3 +217,21 @@ def test_own_table_takes_two_settings(name):
     assert cfg.model.adversary.head.num_subjects is None  # counted in the table
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         assert {**cfg[loader].dataset, **cfg.table, 'aus': cfg.aus} == cfg[loader].dataset
+
+
+@pytest.mark.parametrize('name', ['own_table', 'own_table_tiny_48px'])
+def test_an_own_table_chooses_no_epoch_on_the_people_of_its_test(name, face_table):
+    cfg = load(f'custom/{name}.py')
+    assert cfg.default_hooks.checkpoint.save_best == 'f1/mean'  # not paper/..., which is of a test
+    root = face_table([f'{s}.png,{s},1,0,1,0,0' for s in 'ABCDEFGHIJKL'],
+                      header='image,subject,AU1,AU2,AU4,AU6,AU12')
+    people = {}
+    for part in ('train', 'val', 'test'):
+        data = DATASET_REGISTRY.build({
+            **cfg[f'{part}_dataloader'].dataset, 'data_root': str(root), 'data_prefix': ''})
+        people[part] = {data.get_data_info(row)['subject'] for row in range(len(data))}
+    assert [len(people[part]) for part in ('train', 'val', 'test')] == [7, 1, 4]
+    assert set.union(*people.values()) == set(range(12))
+    for path in ('iat/bp4d_fold1.py', 'iat/disfa_fold2.py'):  # as published
+        assert load(path).val_dataloader.dataset.split == 'test'
+        assert load(path).default_hooks.checkpoint.save_best == 'paper/f1'

@@ -3,6 +3,7 @@
 
 import ast
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,41 @@ def test_every_package_is_in_the_extra_that_is_named():
     assert len(uses()) >= 12
     for file, extra, packages in uses():
         assert {NAMES.get(name, name) for name in packages} - {None} <= distributions(extra), file
+
+
+#: import name -> distribution of the core or the stack
+CORE = {'cv2': 'opencv-python', 'PIL': 'pillow', 'mmengine': 'onedl-mmengine',
+        'mmcv': 'onedl-mmcv', 'mmpretrain': 'onedl-mmpretrain', 'yaml': 'onedl-mmengine',
+        'mmdet': 'onedl-mmdetection', 'markupsafe': 'jinja2'}
+#: rooms that are entered only with an extra
+ROOMS = dict(visualization='analysis', web='demo', faces='mmdet')
+
+
+def imported_outside_of_extras(path: Path) -> set:
+    """Top-level names that are imported without ``needs_extra`` around."""
+    tree = ast.parse(path.read_text(encoding='utf-8'))
+    guarded = {id(line) for node in ast.walk(tree) if isinstance(node, ast.With)
+               and 'needs_extra' in ast.dump(node.items[0].context_expr)
+               for line in ast.walk(node)}
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import) and id(node) not in guarded:
+            names |= {alias.name.split('.')[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level and id(node) not in guarded:
+            names.add(node.module.split('.')[0])
+    return names - set(sys.stdlib_module_names) - {'fmae_iat_plugin'}
+
+
+def test_what_everybody_imports_everybody_has():
+    """A package that only an extra brings is imported with its remedy."""
+    core = distributions('runtime') | distributions('stack')
+    package = ROOT / 'fmae_iat_plugin'
+    for path in package.rglob('*.py'):
+        room = ROOMS.get(path.relative_to(package).parts[0])
+        here = core | (distributions(room) if room else set())
+        needed = {CORE.get(name, NAMES.get(name, name))
+                  for name in imported_outside_of_extras(path)}
+        assert needed <= here, path
 
 
 def test_what_is_missing_and_what_to_do():

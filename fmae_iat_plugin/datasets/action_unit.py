@@ -41,8 +41,9 @@ class ActionUnitDataset(BaseDataset):
         split (str): ``'train'`` = all subjects but the fold's, ``'test'`` = the fold's subjects,
             ``'held_out'`` = those that ``held_out`` takes out of the training, ``'all'`` =
             everybody. Defaults to ``'train'``.
-        held_out (int): Number of training subjects, a fixed draw, that are not trained on, so that
-            thresholds can be tuned on them (:class:`~fmae_iat_plugin.engine.ThresholdHook`).
+        held_out (int | float): Number of training subjects, or share of them (0 to 1, at least
+            one), a fixed draw, that are not trained on, so that an epoch can be chosen and
+            thresholds tuned on them (:class:`~fmae_iat_plugin.engine.ThresholdHook`).
         absent_ok (bool): Treat AUs of ``aus`` without a column in the table as not coded instead of
             raising an error. This tests a model of other AUs on the AUs that both have.
         intensity_threshold (float | str | None): A cell is positive if it is >= this. None: the
@@ -71,7 +72,7 @@ class ActionUnitDataset(BaseDataset):
                  folds: Optional[int] = None,
                  fold: Optional[int] = None,
                  split: str = 'train',
-                 held_out: int = 0,
+                 held_out: Union[int, float] = 0,
                  absent_ok: bool = False,
                  intensity_threshold: Union[float, str, None] = 'protocol',
                  in_memory: bool = False,
@@ -90,12 +91,14 @@ class ActionUnitDataset(BaseDataset):
         if protocol is not None and folds is not None:
             raise ValueError('`protocol` and `folds` were both given. Remedy: a protocol names '
                              'the subjects of each fold, `folds` deals them; choose one.')
-        for name, value in (('fold', fold), ('folds', folds), ('held_out', held_out)):
-            if value is not None or name == 'held_out':
+        for name, value in (('fold', fold), ('folds', folds)):
+            if value is not None:
                 check_whole_number(name, value)
+        if not (isinstance(held_out, float) and 0 < held_out < 1):
+            check_whole_number('held_out', held_out)
         if not isinstance(ann_file, (str, os.PathLike)):
             raise ValueError(f'ann_file is {ann_file!r}. Remedy: the path of the annotation table.')
-        if split == 'held_out' and held_out < 1:
+        if split == 'held_out' and held_out <= 0:
             raise ValueError("split='held_out' needs `held_out`, a number of subjects.")
         self.fold, self.split, self.held_out = fold, split, held_out
         self.check_images, self.absent_ok = check_images, absent_ok

@@ -119,9 +119,10 @@ def _read_frame(path: Path) -> pd.DataFrame:
 
 def _read_parquet(path: Path) -> pd.DataFrame:
     """The same of a Parquet file, whatever types pandas stored: as the CSV of this table reads."""
+    with needs_extra('parquet', f'{path}: tables in Parquet', 'store it as CSV'):
+        import pyarrow  # noqa: F401  pandas reads with it
     try:
-        with needs_extra('parquet', f'{path}: tables in Parquet', 'store it as CSV'):
-            frame = pd.read_parquet(path)
+        frame = pd.read_parquet(path)
     except (ValueError, OSError) as error:
         raise AnnotationError(f'{path}: not a readable Parquet file: {error}. Remedy: store the '
                               'table again, as Parquet or CSV.') from error

@@ -56,14 +56,22 @@ class Protocol(NamedTuple):
                              'them.')
         return self.folds[fold]
 
-    def held_out_subjects(self, fold: int, number: int) -> Tuple[str, ...]:
-        """A fixed draw of ``number`` training subjects of a fold, to tune thresholds on.
+    def held_out_subjects(self, fold: int, number: Union[int, float]) -> Tuple[str, ...]:
+        """A fixed draw of training subjects of a fold, to tune thresholds or choose an epoch on.
+
+        Args:
+            fold: Number of the fold.
+            number: How many; or, between 0 and 1, which share of them: at least one, and at least
+                one is left.
 
         Raises:
-            ValueError: If fewer than two would be left to train on, or there is no such fold.
+            ValueError: If fewer than two would be left to train on (of a share: none), or there is
+                no such fold.
         """
         training = sorted(set(self.subjects) - set(self.test_subjects(fold)))
-        if not 0 <= number <= len(training) - 2:
+        if 0 < number < 1 and len(training) > 1:
+            number = min(max(1, round(number * len(training))), len(training) - 1)
+        elif not 0 <= number <= len(training) - 2:
             raise ValueError(f'{number} subjects cannot be held out of the {len(training)} training'
                              f' subjects of fold {fold} of {self.name}. Remedy: set 0 to '
                              f'{max(len(training) - 2, 0)}.')

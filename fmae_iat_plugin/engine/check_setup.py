@@ -5,7 +5,7 @@ MMEngine only warns about weights of a checkpoint that do not fit, so a head for
 stay random and be scored. It also cannot know that two numbers of a config belong together.
 """
 
-from typing import Dict, List
+from typing import Dict, List, Optional
 
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
@@ -30,9 +30,13 @@ class CheckSetupHook(Hook):
     those of the data, in the same order; so must the subjects of an adversary that is trained on.
     To start from a checkpoint that fits in part, drop this hook from ``custom_hooks``, or load the
     encoder with ``model.pretrained``.
+
+    The ``meta`` of a checkpoint gets ``validated_on``: ``split``, ``fold`` and ``subjects`` of the
+    data that its epoch is judged on, because ``best_*.pth`` is chosen on them.
     """
 
     priority = 'VERY_HIGH'
+    _validated_on: Optional[dict] = None  # looked up once
 
     def before_train(self, runner) -> None:
         """Compare sizes.
@@ -61,6 +65,13 @@ class CheckSetupHook(Hook):
                 f'accumulative_counts is {sampled} in train_dataloader.batch_sampler and {updated} '
                 'in optim_wrapper, so an update would not see the total batch. Remedy: set the '
                 'same number in both.')
+
+    def before_save_checkpoint(self, runner, checkpoint: Dict) -> None:
+        """Note on whom the epoch is judged."""
+        if self._validated_on is None:
+            self._validated_on = _people(runner)
+        if self._validated_on:
+            checkpoint['meta']['validated_on'] = self._validated_on
 
     def after_load_checkpoint(self, runner, checkpoint: Dict) -> None:
         """Compare the checkpoint with the model; MMEngine calls this before it copies weights.
@@ -117,6 +128,18 @@ def _metainfo(runner, loop: str) -> dict:
     loop = getattr(runner, loop, None)
     loader = getattr(loop, 'dataloader', None) if isinstance(loop, BaseLoop) else None
     return getattr(getattr(loader, 'dataset', None), 'metainfo', None) or {}
+
+
+def _people(runner) -> dict:
+    """Split, fold and subjects of the validation data; nothing where they have none."""
+    loop = getattr(runner, '_val_loop', None)
+    data = getattr(loop.dataloader, 'dataset', None) if isinstance(loop, BaseLoop) else None
+    names = getattr(data, 'metainfo', {}).get('subjects')
+    if not names or not hasattr(data, 'get_data_info'):
+        return {}
+    found = {data.get_data_info(row).get('subject') for row in range(len(data))} - {None}
+    return dict(split=getattr(data, 'split', None), fold=getattr(data, 'fold', None),
+                subjects=[names[row] for row in sorted(found)])
 
 
 def _unwrap(model):

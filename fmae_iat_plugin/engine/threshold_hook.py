@@ -32,7 +32,9 @@ class ThresholdHook(Hook):
     The hook needs ``held_out=K`` in ``train_dataloader.dataset``: it tunes on these K subjects, and
     the model is not trained on them. The checkpoint's ``meta`` gets ``thresholds`` (one per AU, in
     the order of ``dataset_meta['classes']``) and ``threshold_subjects``. When such a checkpoint is
-    tested, an ``ActionUnitMetric`` without thresholds uses them for ``f1_tuned``.
+    tested, an ``ActionUnitMetric`` without thresholds uses them for ``f1_tuned``. The checkpoint of
+    an epoch without tuning gets no thresholds, because those of an earlier epoch belong to other
+    scores.
 
     Args:
         kind: ``'per_au'``: the best threshold of each AU; ``'shared'``: one for all, with the
@@ -63,6 +65,10 @@ class ThresholdHook(Hook):
         data = self.loader.dataset
         named = {data.get_data_info(k)['subject'] for k in range(len(data))}
         self.subjects = [data.metainfo['subjects'][k] for k in sorted(named)]
+
+    def before_train_epoch(self, runner) -> None:
+        """The weights change, and with them the scores that thresholds were tuned on."""
+        self.thresholds = []
 
     def after_train_epoch(self, runner) -> None:
         """Predict the held-out subjects' frames and tune."""
@@ -107,7 +113,7 @@ class ThresholdHook(Hook):
     def after_load_checkpoint(self, runner, checkpoint: Dict) -> None:
         """Use the checkpoint's thresholds in a test, and keep them when a run is resumed."""
         meta = checkpoint.get('meta', {})
-        self.thresholds = meta.get('thresholds', self.thresholds)
+        self.thresholds = list(meta.get('thresholds', ()))
         loop = runner._test_loop
         for metric in getattr(getattr(loop, 'evaluator', None), 'metrics', ()):
             if self.thresholds and getattr(metric, 'thresholds', 0) is None:

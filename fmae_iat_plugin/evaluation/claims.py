@@ -10,6 +10,8 @@ from typing import Optional, Sequence
 
 import numpy as np
 
+from fmae_iat_plugin.extras import needs_extra
+
 REPRODUCED, REFUTED, OPEN = 'reproduced', 'not reproduced', 'not enough data'
 
 # the claims about {base} and {ours}; the effect is positive if the claim is true
@@ -49,7 +51,8 @@ def claim(text: str, effect: Optional[float], interval: Optional[Sequence[float]
 
 def seed_interval(values: Sequence[float], confidence: float = 0.95) -> tuple:
     """Student's t interval of a mean over seeds; both ends are NaN for one seed."""
-    from scipy import stats
+    with needs_extra('analysis', 'intervals over seeds'):
+        from scipy import stats
     values = np.asarray(values, dtype=np.float64)
     if len(values) < 2:
         return float('nan'), float('nan')

@@ -12,6 +12,8 @@ from typing import Callable, Sequence, Tuple
 
 import numpy as np
 
+from fmae_iat_plugin.extras import needs_extra
+
 from .scores import Counts, f1_from_counts, threshold_counts
 
 RESAMPLES = 10000
@@ -34,7 +36,8 @@ def bootstrap(statistic: Callable[[np.ndarray], np.ndarray], subjects: int,
     Raises:
         ValueError: If there are fewer than two subjects, which have no spread.
     """
-    from scipy import stats
+    with needs_extra('analysis', 'intervals over people'):
+        from scipy import stats
     if subjects < 2:
         raise ValueError(f'an interval over subjects needs at least 2 subjects, got {subjects}')
     rng = np.random.default_rng(seed)

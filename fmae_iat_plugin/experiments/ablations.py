@@ -8,6 +8,7 @@
 - size (Figure 2): the config of FMAE with another backbone or another pretrained encoder.
 """
 
+import re
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Set, Tuple
 
@@ -67,6 +68,18 @@ def setting(cfg: Config) -> Setting:
         layers=1 + len(adversary.head.get('hidden_dims', ())) if adversary else 0, ramp=ramp,
         encoder=f'{backbone.embed_dims} x {len(backbone.layers)}',
         parameters=sum(p.numel() for p in backbone.parameters()))
+
+
+def start_point(cfg: Config) -> str:
+    """Where the encoder's weights come from, but for its size; '' = from scratch.
+
+    ``fmae_vit-base_face9m.pth`` and ``fmae_vit-large_face9m.pth`` are of one start point: the same
+    method on the same pictures. ``mae_vit-base_..._in1k.pth`` is another one.
+    """
+    name = str(cfg.model.get('pretrained') or '')
+    name = re.sub(r'[-_][0-9]{8}-[0-9a-f]{8}(?=\.)', '', name)  # date and hash of OpenMMLab
+    return re.sub(r'(?<![a-z])(tiny|small|base|large|huge|[tsblh])(-?p?[0-9]+)?(?![a-z0-9])', '*',
+                  name.lower())
 
 
 def _flat(value, name: str = '') -> Dict[str, object]:

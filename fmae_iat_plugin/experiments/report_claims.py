@@ -7,6 +7,7 @@ import numpy as np
 
 from fmae_iat_plugin.evaluation.claims import CLAIMS, claim, seed_interval, signed
 
+from .ablations import run_dump, start_point
 from .compare import difference
 from .run_plan import Run
 
@@ -160,9 +161,12 @@ def _linear(rows: Sequence[dict], groups: Groups) -> dict:
 
 
 def _size(base: str, rows: Sequence[dict], groups: Groups) -> dict:
-    """FMAE against the encoder whose size is farthest from its own."""
-    if not rows or len({row['parameters'] for row in rows}) < 2:
-        return claim(CLAIMS['size'], None, None, 'Needs encoders of two sizes, else alike.')
+    """FMAE against the encoder whose size is farthest from its own, pretrained on the same."""
+    starts = {row['name']: start_point(run_dump(groups['size'][row['name']][0])) for row in rows}
+    rows = [row for row in rows if starts[row['name']] == starts.get(base)]
+    if len({row['parameters'] for row in rows}) < 2:
+        return claim(CLAIMS['size'], None, None, 'Needs encoders of two sizes, else alike: also '
+                     'pretrained alike, on the same pictures.')
     own = next(row for row in rows if row['name'] == base)
     far = max(rows, key=lambda row: abs(np.log(row['parameters'] / own['parameters'])))
     small, large = sorted((own, far), key=lambda row: row['parameters'])

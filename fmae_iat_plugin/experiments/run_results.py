@@ -47,7 +47,12 @@ def read_runs(folder: str) -> List[Run]:
 
 def paper_choice(run: Run, classes: Sequence[str]) -> Optional[dict]:
     """:func:`~fmae_iat_plugin.evaluation.evidence.paper_table` of the run's log, if it was tested
-    after its epochs; of an epoch that a resumed run repeated the later line counts."""
+    after its epochs; of an epoch that a resumed run repeated the later line counts. A run that was
+    validated on other people than those of its test has none: the paper's are of the test fold."""
+    if Path(run.work_dir, NOTE).is_file():
+        settings = run.note().get('settings', {})
+        if settings.get('val_dataloader.dataset.split', 'test') != 'test':
+            return None
     from fmae_iat_plugin.visualization.curves import read_scalars
     epochs = {row['step']: row for row in read_scalars(run.work_dir) if 'paper/f1' in row}
     return paper_table(list(epochs.values()), classes)

@@ -5,6 +5,8 @@ import base64
 import io
 import json
 import math
+import os
+import re
 from pathlib import Path
 from typing import List, Mapping, Union
 
@@ -16,6 +18,9 @@ from fmae_iat_plugin.files import without_nan, write_whole
 Figures = Mapping[str, Union[str, List[str]]]
 
 TEMPLATES = Path(__file__).parent / 'templates'
+
+#: a text in quotes, as in the text of a config
+_QUOTED = re.compile(r'''(['"])([^'"\n]*)\1''')
 
 
 def data_uri(path: Union[str, Path], side: int = 160) -> str:
@@ -71,8 +76,33 @@ def check_page(path: Path) -> None:
         raise ValueError(f'{path} does not end in .html. Remedy: name an .html file.')
 
 
+def relative_paths(value, folder: Union[str, Path]):
+    """The same with every absolute path relative to a folder, also within the text of a config.
+
+    A report is handed on; where its maker's home is concerns nobody, and helps nobody to find the
+    files.
+
+    Args:
+        value: Of dicts, lists and plain values.
+        folder: What the paths shall be relative to.
+    """
+    if isinstance(value, Mapping):
+        return {key: relative_paths(item, folder) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [relative_paths(item, folder) for item in value]
+    if not isinstance(value, str):
+        return value
+    if os.path.isabs(value) and '\n' not in value:
+        return os.path.relpath(value, os.path.abspath(folder))
+    return _QUOTED.sub(lambda found: found[1] + (
+        os.path.relpath(found[2], os.path.abspath(folder)) if os.path.isabs(found[2]) else found[2]
+    ) + found[1], value)
+
+
 def write_report(path: Union[str, Path], report: Mapping, figures: Figures) -> Path:
     """Write the page and, beside it, the numbers with the suffix ``.json``.
+
+    Paths in both are relative to the folder of the page.
 
     Args:
         path: The HTML file.
@@ -88,7 +118,9 @@ def write_report(path: Union[str, Path], report: Mapping, figures: Figures) -> P
     """
     path = Path(path)
     check_page(path)
-    thumbnails = {sample['path']: data_uri(sample['path']) for sample in report['samples']}
+    images = [data_uri(sample['path']) for sample in report['samples']]
+    report = relative_paths(report, path.parent)
+    thumbnails = {sample['path']: image for sample, image in zip(report['samples'], images)}
     page = render_report(report, figures, thumbnails)
     write_whole(path.with_suffix('.json'), json.dumps(without_nan(report), indent=1,
                                                       allow_nan=False).encode())

@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from fmae_iat_plugin.datasets.protocol import load_protocol, split_subjects
+from fmae_iat_plugin.datasets.protocol import load_protocol, make_protocol, split_subjects
 
 NAMES = {
     'bp4d': {f'F{i:03}' for i in range(1, 24)} | {f'M{i:03}' for i in range(1, 19)},
@@ -138,3 +138,18 @@ def test_what_an_editor_adds_to_a_file(tmp_path):
     for source in (3, ['A'], None):
         with pytest.raises(ValueError, match=f'protocol is {re.escape(repr(source))}'):
             load_protocol(source)
+
+
+@pytest.mark.parametrize('people, share, number', [(10, .1, 1), (10, .25, 2), (10, .99, 7),
+                                                   (4, .1, 1), (3, .5, 1)])
+def test_a_share_of_the_training_people_is_held_out(people, share, number):
+    """Of 10 people 8 are trained on in fold 1, of 4 two, of 3 one: none is too few to hold out."""
+    protocol = make_protocol('p', {1: [f'{k:02d}' for k in range(2)],
+                                   2: [f'{k:02d}' for k in range(2, people)]})
+    if people == 3:
+        with pytest.raises(ValueError, match='cannot be held out of the 1 training'):
+            protocol.held_out_subjects(1, share)
+        return
+    found = protocol.held_out_subjects(1, share)
+    assert len(found) == number and not set(found) & set(protocol.folds[1])
+    assert set(protocol.held_out_subjects(1, share / 2)) <= set(found)  # one draw

@@ -151,3 +151,25 @@ def test_an_adversary_goes_on_with_the_same_people_only(people, named):
     hook.after_load_checkpoint(runner(model(), subjects=people, training=False), saved)
     plain = dict(saved, state_dict=model(subjects=None).state_dict())
     hook.after_load_checkpoint(runner(model(subjects=None), subjects=people), plain)
+
+
+def test_a_checkpoint_notes_on_whom_its_epoch_was_judged():
+    """best_*.pth is chosen on them."""
+    class Data:
+        metainfo, split, fold = dict(aus=(1, 2), subjects=('A', 'B', 'C')), 'held_out', 2
+        rows = [dict(subject=2), {}, dict(subject=0)]
+
+        def __len__(self):
+            return 3
+
+        def get_data_info(self, row):
+            return self.rows[row]
+
+    training = runner(model())
+    training._val_loop.dataloader.dataset = Data()
+    fresh, saved = HOOKS.build(dict(type='CheckSetupHook')), dict(meta={})
+    fresh.before_save_checkpoint(training, saved)
+    assert saved['meta']['validated_on'] == dict(split='held_out', fold=2, subjects=['A', 'C'])
+    plain, nothing = HOOKS.build(dict(type='CheckSetupHook')), dict(meta={})
+    plain.before_save_checkpoint(runner(model()), nothing)  # its people are not known
+    assert nothing == dict(meta={})

@@ -87,7 +87,7 @@ def test_nobody_is_on_two_sides(config):
     with pytest.raises(ValueError, match='5 subjects cannot be held out of the 6 training'):
         DATASETS.build({**cfg.train_dataloader.dataset, 'held_out': 5})
     with pytest.raises(ValueError, match='needs `held_out`'):
-        DATASETS.build({**config.train_dataloader.dataset, 'split': 'held_out'})
+        DATASETS.build({**config.train_dataloader.dataset, 'split': 'held_out', 'held_out': 0})
 
 
 def best(scores, labels, grid):
@@ -106,6 +106,16 @@ def test_thresholds_of_each_au_are_the_best_on_the_held_out(per_au):
     data = held_out(cfg)
     names = {data.metainfo['subjects'][data.get_data_info(k)['subject']] for k in range(len(data))}
     assert meta['threshold_subjects'] == sorted(names)
+
+
+def test_epochs_that_were_not_tuned_for_note_no_thresholds(config, tmp_path):
+    cfg = copy.deepcopy(config)
+    cfg.default_hooks.checkpoint.max_keep_ckpts = 9
+    cfg.train_cfg.update(max_epochs=5, val_interval=9)
+    trained(cfg, tmp_path, interval=2)
+    noted = {epoch: torch.load(tmp_path / f'epoch_{epoch}.pth', weights_only=False)['meta']
+             .get('thresholds') for epoch in range(1, 6)}
+    assert [epoch for epoch, values in noted.items() if values] == [2, 4, 5]  # 5: the last
 
 
 def test_one_threshold_for_all(config, tmp_path):
@@ -136,6 +146,7 @@ def test_the_test_and_the_inferencer_use_them(per_au, tmp_path):
 def test_without_held_out_subjects_it_says_how(config, tmp_path):
     cfg = copy.deepcopy(config)
     cfg.custom_hooks = [dict(type='ThresholdHook')]
+    cfg.train_dataloader.dataset.held_out = 0
     cfg.work_dir = str(tmp_path)
     with pytest.raises(ValueError, match='train_dataloader.dataset.held_out=K'):
         Runner.from_cfg(cfg).train()

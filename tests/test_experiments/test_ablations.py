@@ -7,7 +7,13 @@ from unittest.mock import patch
 import pytest
 from mmengine.config import Config
 
-from fmae_iat_plugin.experiments.ablations import ablations, differing, kinds, setting
+from fmae_iat_plugin.experiments.ablations import (
+    ablations,
+    differing,
+    kinds,
+    setting,
+    start_point,
+)
 from fmae_iat_plugin.experiments.run_plan import Run
 
 FILES = {  # experiment -> (config, the ablations it belongs to)
@@ -30,6 +36,21 @@ def load(repo, name, fold=2):
     with patch.dict(os.environ, FOLD=str(fold)):  # the start points are one file for all folds
         return Config.fromfile(
             repo / f'configs/iat/{file}{"" if "start" in file else f"_fold{fold}"}.py')
+
+
+@pytest.mark.parametrize('one, other, same', [
+    ('checkpoints/fmae_vit-base_face9m.pth', 'checkpoints/fmae_vit-large_face9m.pth', True),
+    ('x/mae_vit-base-p16_8xb512_in1k_20220825-f7569ca2.pth',
+     'x/mae_vit-large-p16_8xb512_in1k_20220825-cc70ef21.pth', True),
+    ('checkpoints/fmae_vit-base_face9m.pth', 'x/mae_vit-base-p16_8xb512_in1k.pth', False),
+    ('work_dirs/pretrain_small/epoch_50.pth', 'work_dirs/pretrain_large/epoch_50.pth', True),
+    ('work_dirs/pretrain_small/epoch_50.pth', 'work_dirs/pretrain_large/epoch_10.pth', False),
+    ('work_dirs/faces/s.pth', 'work_dirs/objects/s.pth', False),
+    (None, None, True), (None, 'checkpoints/fmae_vit-base_face9m.pth', False)])
+def test_encoders_of_two_sizes_with_one_start_point(one, other, same):
+    """A larger encoder is compared with a smaller one, not more pictures with fewer."""
+    points = [start_point(Config(dict(model=dict(pretrained=name)))) for name in (one, other)]
+    assert (points[0] == points[1]) == same
 
 
 @pytest.mark.parametrize('name', FILES)

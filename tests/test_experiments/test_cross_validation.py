@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -53,7 +54,7 @@ def config(repo, tmp_path_factory):
     table = dict(data_root=str(root), folds=2, aus=(1, 12))
     path.write_text(f'''_base_ = ['{repo}/configs/custom/own_table_tiny_48px.py']
 train_dataloader = dict(dataset=dict(**{table}))
-val_dataloader = dict(dataset=dict(**{table}))
+val_dataloader = dict(dataset=dict(split='test', **{table}))  # as the paper's configs
 test_dataloader = dict(dataset=dict(**{table}))
 model = dict(head=dict(num_classes=2), adversary=dict(head=dict(num_subjects=6)))
 ''')
@@ -225,6 +226,21 @@ def test_the_means_are_those_of_the_predictions(finished):
                                    [np.mean(values), np.std(values, ddof=1)])
     text = results_text(summary)
     assert f'{np.mean(pooled):.1f} ± {np.std(pooled, ddof=1):.1f}' in text
+
+
+def test_the_papers_numbers_are_of_the_test_fold_only(finished, tmp_path):
+    """A run that was validated on other people has none, whatever its log calls them."""
+    run = Run(**{**finished[0]._asdict(), 'work_dir': str(tmp_path / 'run')})
+    shutil.copytree(finished[0].work_dir, run.work_dir)
+    row, = summarize([run])['runs']
+    assert row['paper'] is not None
+    note = run.note()
+    note['settings']['val_dataloader.dataset.split'] = 'held_out'
+    Path(run.work_dir, 'run.json').write_text(json.dumps(note))
+    summary = summarize([run])
+    assert summary['runs'][0]['paper'] is None
+    assert np.isnan(summary['experiments']['small']['paper']['mean'])
+    assert results_text(summary).splitlines()[-2].split('|')[-2].strip() == '-'
 
 
 def test_a_seed_without_a_fold_is_said_and_left_out(finished):

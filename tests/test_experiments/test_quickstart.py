@@ -72,7 +72,9 @@ def test_the_report_holds_the_scores_of_the_predictions(whole):
         assert report['curves']['f1/mean'][name][0] == [2]  # tested every second epoch
     assert report['experiments'][OURS]['setting']['scale'] == 0.5
     assert [row['name'] for row in report['ablations']['lambda']] == [BASE, OURS]
-    assert all(Path(sample['path']).is_file() for sample in report['samples'])
+    assert all((start.work / sample['path']).is_file() for sample in report['samples'])
+    for name in ('report.json', 'report.html'):  # nothing of the machine that made it
+        assert str(start.work) not in (start.work / name).read_text(encoding='utf-8')
 
 
 def test_features_are_of_all_frames_of_the_last_epoch(whole):

@@ -186,7 +186,8 @@ def truth(folder, report, frames, sequence_frames, seed=0):
     stored = {name: np.load(min(runs[name], key=lambda run: (run.seed, run.fold)).predictions)
               for name in (base, ours)}
     for sample in report['samples']:
-        rows = {name: list(data['img_path']).index(sample['path'])
+        end = sample['path'].lstrip('./')  # relative to the page
+        rows = {name: [path.endswith(end) for path in data['img_path']].index(True)
                 for name, data in stored.items()}
         label = stored[base]['labels'][rows[base]].astype(float)
         out['samples'].append(dict(
@@ -410,7 +411,10 @@ def test_runs_without_features_leave_the_rest(made, tmp_path):
     assert verdicts[:2] == ['not enough data'] * 2
     assert report['claims'][0]['sentence'] == 'No probe: the runs kept no features.'
     assert report['difference']['values'] == made[2]['difference']['values']
-    assert report['samples'] == made[2]['samples']
+    root = made[1].parent  # paths are relative to the folder of each page
+    assert report['samples'] == [
+        {**sample, 'path': os.path.relpath(root / sample['path'], tmp_path)}
+        for sample in made[2]['samples']]
     assert 'The runs kept no features.' in (tmp_path / 'r.html').read_text()
 
 
