@@ -1,16 +1,23 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Files that are whole or not there, and folders that belong to one set of settings."""
 
+import errno
 import hashlib
 import json
 import math
 import os
 import re
+import socket
 import tempfile
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Iterator, Sequence, Type, Union
 
+from filelock import FileLock, SoftFileLock, Timeout
+
+#: of a folder that is in use, and who uses it
+_LOCK, _HOLDER = '.in_use.lock', '.in_use.json'
 _PARTIAL = re.compile(r'\.[0-9a-f]{16}\.[0-9]+\.part')
 
 
@@ -104,6 +111,71 @@ def claim_folder(folder: Path, record: str, settings: dict, what: str,
     folder.mkdir(parents=True, exist_ok=True)
     remove_partial(folder)
     write_whole(path, text.encode())
+
+
+@contextmanager
+def hold_folder(folder: Union[str, Path], what: str,
+                error: Type[Exception] = ValueError) -> Iterator[None]:
+    """Keep every other process, and every other call, out of an output folder during a block.
+
+    The lock is the operating system's (``flock``), so it ends with its process, however that ends:
+    a file that a killed process left behind does not lock. Where the file system has no such lock,
+    the file itself is the lock, and counts as left behind when its process is gone.
+
+    Args:
+        folder: Made if need be, and removed again if it stays empty.
+        what: What works there, for the message of those that are kept out, such as
+            ``'a prediction'``. Of several processes of one job, one holds the folder for all.
+        error: What is raised.
+
+    Raises:
+        ValueError: Or ``error``, if the folder is held; the message says by whom and since when.
+        OSError: If the folder cannot be made or written.
+    """
+    folder = Path(folder)
+    created = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = _lock(folder / _LOCK)
+    except Timeout:
+        raise error(f'{folder} is in use: {_holder(folder)}. Remedy: wait for its end, stop it, or '
+                    'choose another folder.') from None
+    try:
+        mine = dict(what=what, process=os.getpid(), host=socket.gethostname(),
+                    since=time.strftime('%Y-%m-%d %H:%M:%S'))
+        write_whole(folder / _HOLDER, json.dumps(mine).encode())
+        yield
+    finally:
+        with suppress(OSError):
+            (folder / _HOLDER).unlink()
+        with suppress(OSError):  # while it is held: who opened it before sees that it is gone
+            (folder / _LOCK).unlink()
+        lock.release()
+        if created:
+            with suppress(OSError):  # it is not empty
+                folder.rmdir()
+
+
+def _lock(path: Path) -> Union[FileLock, SoftFileLock]:
+    """The lock, held; raises filelock's Timeout if somebody else holds it."""
+    try:
+        lock = FileLock(path)
+        lock.acquire(timeout=0)
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP) or isinstance(error, Timeout):
+            raise
+        lock = SoftFileLock(path)  # a network drive without locks
+        lock.acquire(timeout=0)
+    return lock
+
+
+def _holder(folder: Path) -> str:
+    """``'a prediction (process 12 on host, since ...)'``."""
+    try:
+        found = json.loads((folder / _HOLDER).read_text(encoding='utf-8'))
+        return '{what} (process {process} on {host}, since {since})'.format(**found)
+    except (OSError, ValueError, KeyError):  # it begins, or ends, at this moment
+        return 'another process works there'
 
 
 def _differences(old: dict, new: dict) -> str:
