@@ -31,28 +31,23 @@ Sources: the FMAE paper (Ning et al., 2024) and MAE's fine-tuning transform (He 
 """
 
 import functools
-import io
 import os
-import struct
-import zlib
 from typing import Callable, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine import fileio
 from mmpretrain.registry import TRANSFORMS
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 from timm.data.auto_augment import rand_augment_transform
 from timm.data.transforms import str_to_pil_interp
 
-# Files that count as images in a folder or shard of unlabelled faces.
+from fmae_iat_plugin.videos import PICTURE_ERRORS
+
+from .decoding import decode_image
 
 # ImageNet mean of the R, G, B channels on the 0-255 scale.
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
-# What Pillow's decoders raise on broken files, apart from OSError.
-_DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error,
-                  Image.DecompressionBombError)
-
 
 class UnreadableImageError(OSError):
     """An image that is missing or cannot be decoded.
@@ -67,35 +62,6 @@ class UnreadableImageError(OSError):
                          'it out of the annotation or list that names it')
         self.path = path
         self.reason = reason
-
-
-def decode_image(data: bytes) -> np.ndarray:
-    """Decode the bytes of an image file with Pillow.
-
-    Any format Pillow reads becomes three channels: grey and palette images are expanded, CMYK
-    and images with alpha are converted as torchvision's loader does (``convert('RGB')``), the
-    EXIF orientation is applied, the first frame of an animation is taken. 16-bit grey is
-    scaled to 8 bits (a bare ``convert`` would clip it to white).
-
-    Args:
-        data: Content of the image file.
-
-    Returns:
-        np.ndarray: uint8 BGR image of shape (H, W, 3), the channel order of MMPretrain.
-
-    Raises:
-        UnidentifiedImageError: If Pillow knows no such format; other errors as Pillow's.
-    """
-    try:
-        opened = Image.open(io.BytesIO(data))
-    except UnidentifiedImageError as error:  # Pillow's message is an address in memory
-        raise UnidentifiedImageError(f'{len(data)} bytes of no image format known') from error
-    with opened as image:
-        image = ImageOps.exif_transpose(image)
-        if image.mode == 'I' or image.mode.startswith('I;16'):
-            grey = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
-            return np.repeat(((grey + 128) // 257).astype(np.uint8)[:, :, None], 3, axis=2)
-        return np.ascontiguousarray(np.asarray(image.convert('RGB'))[:, :, ::-1])
 
 
 @TRANSFORMS.register_module()
@@ -137,7 +103,7 @@ class LoadFace(BaseTransform):
         if 'img' not in results:
             try:
                 results['img'] = decode_image(self._read(results))
-            except _DECODE_ERRORS as error:
+            except PICTURE_ERRORS as error:
                 reason = f'{type(error).__name__}: {error}'.replace('\n', ' ')
                 raise UnreadableImageError(results['img_path'], reason) from error
         results['img_shape'] = results['ori_shape'] = results['img'].shape[:2]

@@ -3,26 +3,19 @@
 
 from typing import Iterator, List
 
-import numpy as np
-
 from fmae_iat_plugin.datasets.transforms import LoadFace, UnreadableImageError
-from fmae_iat_plugin.extras import needs_extra
 from fmae_iat_plugin.skipped import Skip
+from fmae_iat_plugin.videos import Damage, import_av, is_animated, read_video
 
-from .structures import BAD_IMAGE, BAD_VIDEO, SHORT_VIDEO, CropError, Frame, Unit
-
-TIMEOUT = 20  #: seconds without an answer; a file on a hanging disk, a stream of the network
-
-
-def import_av():
-    """PyAV.
-
-    Raises:
-        CropError: If it is not installed.
-    """
-    with needs_extra('face', 'videos', error=CropError):
-        import av
-    return av
+from .structures import (
+    BAD_IMAGE,
+    BAD_VIDEO,
+    DAMAGED_VIDEO,
+    SHORT_VIDEO,
+    CropError,
+    Frame,
+    Unit,
+)
 
 
 def read_frames(unit: Unit, problems: List[Skip]) -> Iterator[Frame]:
@@ -48,34 +41,16 @@ def read_frames(unit: Unit, problems: List[Skip]) -> Iterator[Frame]:
 
 
 def _read_video(unit: Unit, problems: List[Skip]) -> Iterator[Frame]:
-    av, path, count, declared, damage = import_av(), unit.video, 0, 0, ''
-    try:
-        with av.open(str(path), timeout=TIMEOUT) as container:
-            if not container.streams.video:
-                problems.append(Skip(unit.name, BAD_VIDEO, str(path), 0, 'no video stream'))
-                return
-            stream = container.streams.video[0]
-            stream.thread_count = 1  # the videos run in parallel already
-            declared = stream.frames
-            for packet in container.demux(stream):
-                try:
-                    decoded = packet.decode()
-                except av.InvalidDataError as error:  # the frames after it are read all the same
-                    decoded, damage = [], damage or f'after {count} frames: {error.strerror}'
-                for frame in decoded:
-                    count += 1
-                    yield _frame(unit, count, frame)
-    except av.FFmpegError as error:
-        damage = damage or f'after {count} frames: {error.strerror}'
-    if not count:
-        problems.append(Skip(unit.name, BAD_VIDEO, str(path), 0, damage or 'it has no frame'))
-    elif damage or count < declared:
-        problems.append(Skip(unit.name, SHORT_VIDEO, str(path), 0, f'{count} frames can be decoded,'
-                             f' the file declares {declared or "no number"}; {damage}'.strip('; ')))
-
-
-def _frame(unit: Unit, number: int, frame) -> Frame:
-    """A decoded frame, upright."""
-    image = np.rot90(frame.to_ndarray(format='bgr24'), round(frame.rotation / 90) % 4)
-    time = None if frame.time is None else round(float(frame.time), 6)
-    return Frame(unit.name, number, f'{unit.name}/{number:06d}', time, np.ascontiguousarray(image))
+    if not is_animated(unit.video):
+        import_av(CropError)
+    damage = Damage()
+    for number, frame in enumerate(read_video(unit.video, damage), 1):
+        yield Frame(unit.name, number, f'{unit.name}/{number:06d}', frame.time,
+                    frame.image)
+    said, path = str(damage), str(unit.video)
+    if not damage.count:
+        detail = damage.errors[0] if damage.errors else 'it has no frame'
+        problems.append(Skip(unit.name, BAD_VIDEO, path, 0, detail))
+    elif said:
+        few = damage.count < damage.declared or damage.errors
+        problems.append(Skip(unit.name, SHORT_VIDEO if few else DAMAGED_VIDEO, path, 0, said))

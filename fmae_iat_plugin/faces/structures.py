@@ -19,6 +19,7 @@ NO_FACE = 'no face found'
 BAD_IMAGE = 'unreadable image'
 BAD_VIDEO = 'unreadable video'
 SHORT_VIDEO = 'video with fewer frames than declared'
+DAMAGED_VIDEO = 'video with damaged frames'
 
 
 class CropError(ValueError):
