@@ -18,8 +18,10 @@ VIDEO_SUFFIXES = ('.avi', '.mp4', '.mov', '.m4v', '.mkv', '.mpg', '.mpeg', '.wmv
 #: pictures and videos that are not read; they are named, with what to do
 OTHER_SUFFIXES = ('.heic', '.heif', '.hif', '.jxl', '.dng', '.cr2', '.cr3', '.nef', '.arw', '.raf',
                   '.orf', '.rw2', '.psd', '.exr', '.hdr', '.svg', '.insp', '.insv', '.braw', '.r3d',
-                  '.rm', '.rmvb', '.swf', '.mod', '.tod', '.dav', '.h264', '.h265', '.hevc', '.mjpg',
-                  '.mjpeg', '.dv', '.y4m', '.ivf')
+                  '.rm', '.rmvb', '.swf', '.mod', '.tod', '.dav', '.h264', '.h265', '.hevc',
+                  '.mjpg', '.mjpeg', '.dv', '.y4m', '.ivf')
+
+MAC_FOLDER = '__MACOSX'  #: what a Mac puts into archives, beside the files
 
 NOT_READ = 'not predicted or cropped: a format that is not read'
 BROKEN_LINK = 'link to something that does not exist'
@@ -48,8 +50,8 @@ class MediaFiles(NamedTuple):
 def find_media(folder: Union[str, Path], without: Optional[Path] = None) -> MediaFiles:
     """Pictures and videos below a folder.
 
-    Symbolic links are followed, each folder is entered once. Hidden names, and the ``__MACOSX``
-    that a Mac puts into archives, are left out.
+    Symbolic links are followed, each folder is entered once. Hidden names and
+    :data:`MAC_FOLDER` are left out.
 
     Args:
         folder: Folder to search.
@@ -69,7 +71,7 @@ def find_media(folder: Union[str, Path], without: Optional[Path] = None) -> Medi
             continue
         entered.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith('.')
-                            and name != '__MACOSX')
+                            and name != MAC_FOLDER)
         for name in names:
             if not name.startswith('.'):
                 _sort_in(Path(root, name), found)

@@ -10,6 +10,7 @@ import os
 import struct
 import zlib
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Iterator, List, NamedTuple, Optional, Tuple, Type, Union
 
@@ -85,6 +86,11 @@ def import_av(error: Type[Exception] = ImportError):
     return av
 
 
+def errors_of_videos() -> tuple:
+    """What Pillow and PyAV raise on broken files."""
+    return (*PICTURE_ERRORS, import_av().FFmpegError) if find_spec('av') else PICTURE_ERRORS
+
+
 def open_video(video: Union[str, Path], **options):
     """PyAV's container of a file or address.
 
@@ -157,6 +163,17 @@ def is_animated(path: Union[str, Path]) -> bool:
         return False  # said when it is read
 
 
+def pages(path: Union[str, Path]) -> int:
+    """Pages of a TIFF file; 1 of any other file."""
+    if Path(path).suffix.lower() not in ('.tif', '.tiff'):
+        return 1
+    try:
+        with Image.open(path) as image:
+            return getattr(image, 'n_frames', 1)
+    except PICTURE_ERRORS:
+        return 1  # said when it is read
+
+
 def count_frames(video: Union[str, Path]) -> Optional[int]:
     """Frames that a file says it shows, for a progress bar; None = unknown, 0 = unreadable."""
     try:
@@ -166,7 +183,7 @@ def count_frames(video: Union[str, Path]) -> Optional[int]:
         with open_video(video) as container:
             stream = film(container, video)
             return 0 if stream is None else shown_frames(container, stream) or None
-    except PICTURE_ERRORS:  # PyAV's errors are OSErrors and ValueErrors
+    except errors_of_videos():
         return 0
 
 
@@ -187,7 +204,7 @@ def read_video(video: Union[str, Path], damage: Damage) -> Iterator[VideoFrame]:
             if frame.damaged:
                 damage.damaged.append(damage.count)
             yield frame
-    except PICTURE_ERRORS as error:
+    except errors_of_videos() as error:
         reason = getattr(error, 'strerror', None) or f'{type(error).__name__}: {error}'
         damage.errors.append(f'after {damage.count} frames: {reason}')
 

@@ -5,12 +5,13 @@ from typing import Iterator, List
 
 from fmae_iat_plugin.datasets.transforms import LoadFace, UnreadableImageError
 from fmae_iat_plugin.skipped import Skip
-from fmae_iat_plugin.videos import Damage, import_av, is_animated, read_video
+from fmae_iat_plugin.videos import Damage, import_av, is_animated, pages, read_video
 
 from .structures import (
     BAD_IMAGE,
     BAD_VIDEO,
     DAMAGED_VIDEO,
+    MORE_PAGES,
     SHORT_VIDEO,
     CropError,
     Frame,
@@ -33,6 +34,8 @@ def read_frames(unit: Unit, problems: List[Skip]) -> Iterator[Frame]:
         return
     load = LoadFace()
     for source, path, number, stem in unit.frames:
+        if (further := pages(path) - 1) > 0:
+            problems.append(Skip(source, MORE_PAGES, str(path), 0, f'{further} further pages'))
         try:
             yield Frame(source, number, stem, None, load.transform({'img_path': str(path)})['img'])
         except UnreadableImageError as error:

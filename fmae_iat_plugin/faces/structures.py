@@ -19,6 +19,7 @@ NO_FACE = 'no face found'
 BAD_IMAGE = 'unreadable image'
 BAD_VIDEO = 'unreadable video'
 SHORT_VIDEO = 'video with fewer frames than declared'
+MORE_PAGES = 'image of which only the first page was taken'
 DAMAGED_VIDEO = 'video with damaged frames'
 
 

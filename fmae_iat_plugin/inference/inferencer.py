@@ -32,8 +32,9 @@ from fmae_iat_plugin.faces.structures import DETECTED
 from fmae_iat_plugin.faces.tracking import Tracker, select_faces
 from fmae_iat_plugin.skipped import Skip, report_skipped
 
+from .ahead import map_ahead, prefetch
 from .backends import open_model
-from .inputs import find_inputs, map_ahead, prefetch, read_items
+from .inputs import find_inputs, read_items
 from .predictions import FacePrediction
 from .smoothing import Smoother
 from .writers import as_dict, build_writers

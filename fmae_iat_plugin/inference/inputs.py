@@ -1,25 +1,41 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """What is to be predicted, as frames in order: arrays, files, addresses, cameras."""
 
+import errno
 import glob
-import queue
-import threading
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+import os
 from pathlib import Path
 from typing import Callable, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Union
 from urllib.parse import unquote, urlparse
 
 import numpy as np
+import pandas as pd
+import torch
+from mmengine.logging import MMLogger
+from PIL import Image
 
+from fmae_iat_plugin.datasets.decoding import to_bgr
 from fmae_iat_plugin.faces.frames import read_frames
 from fmae_iat_plugin.faces.structures import Frame, FrameFile, Unit
-from fmae_iat_plugin.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-from fmae_iat_plugin.skipped import Skip
+from fmae_iat_plugin.media import (
+    BROKEN_LINK,
+    IMAGE_SUFFIXES,
+    MAC_FOLDER,
+    OTHER_SUFFIXES,
+    VIDEO_SUFFIXES,
+    MediaFiles,
+    find_media,
+    kind_of,
+    looks_like_media,
+    natural,
+    not_read,
+)
+from fmae_iat_plugin.skipped import Skip, report_skipped
+from fmae_iat_plugin.videos import PICTURE_ERRORS, is_animated
 
 from .streams import camera_number, is_address, read_camera, read_image
 
-Input = Union[str, Path, int, np.ndarray]
+Input = Union[str, Path, int, np.ndarray, Image.Image]
 
 BAD_INPUT = 'unusable input'
 
@@ -37,6 +53,13 @@ class Item(NamedTuple):
         return self.camera is not None or (
             is_address(self.unit.name) and not self.unit.name.lower().startswith('http'))
 
+    @property
+    def key(self) -> str:
+        """The same for what is the same input."""
+        name = self.unit.name
+        return name if self.image is not None or self.camera is not None or is_address(name) \
+            else os.path.abspath(name)
+
     def frames(self, problems: List[Skip]) -> Iterator[Frame]:
         """Its frames; what cannot be read is added to ``problems``."""
         if self.image is not None:
@@ -49,78 +72,174 @@ class Item(NamedTuple):
             yield from read_frames(self.unit, problems)
 
 
-def find_inputs(inputs: Union[Input, Sequence[Input]],
-                problems: Optional[List[Skip]] = None) -> List[Item]:
+def find_inputs(inputs: Union[Input, Iterable[Input]], problems: Optional[List[Skip]] = None,
+                passed_over: Optional[List[Skip]] = None) -> List[Item]:
     """Look at what is to be predicted.
 
     Args:
         inputs: Path of an image or video, of a folder (searched below, in the order of the names),
-            a pattern (``*``, ``?``, ``**``; the images and videos among what it matches), the
-            address of an image, video or stream (http, https, rtsp, ...), a camera (its number,
-            ``'webcam'`` or ``'webcam:1'``), an image (uint8 BGR ``[H, W, 3]``), or a list of these
-            or of items.
+            a pattern (``*``, ``?``, ``**``; the images, videos and folders among what it matches),
+            the address of an image, video or stream (http, https, rtsp, ...), a camera (its
+            number, ``'webcam'`` or ``'webcam:1'``), an image (uint8 BGR ``[H, W, 3]``, or
+            Pillow's), or any iterable of these or of items. A path that exists is that path. What
+            is named twice is predicted once.
         problems: What is not there, or nothing of the above, is added here and the rest goes on,
             if there is a rest. None: it is an error.
+        passed_over: What folders and patterns hold that looks like a picture or video and is not
+            read is added here. Defaults to ``problems``; None of both: it is logged.
 
     Raises:
         FileNotFoundError: If a path does not exist or a pattern matches nothing.
+        TypeError: If an input is of another type.
         ValueError: If a file is neither image nor video, an array no image, a folder empty.
+        OSError: If a path cannot be looked at.
     """
-    found, first = [], None
-    for number, value in enumerate(inputs if isinstance(inputs, (list, tuple)) else [inputs], 1):
+    found, first = {}, None
+    passed, twice = [], 0
+    for number, value in enumerate(_as_list(inputs), 1):
         try:
-            found += _of_value(value, number)
-        except (FileNotFoundError, ValueError) as error:
+            for item in _of_value(value, number, passed):
+                twice += item.key in found
+                found.setdefault(item.key, item)
+        except (OSError, TypeError, ValueError) as error:
             if problems is None:
                 raise
             first = first or error
-            name = f'array {number}' if isinstance(value, np.ndarray) else str(value)
-            problems.append(Skip(name, BAD_INPUT, '', 0, str(error)))
+            name = value if isinstance(value, (str, Path)) else f'{_type(value)} {number}'
+            problems.append(Skip(str(name), BAD_INPUT, '', 0, str(error)))
+    if passed_over is None and problems is None:
+        report_skipped('Inputs', passed)
+    else:
+        (problems if passed_over is None else passed_over).extend(passed)
+    if twice:
+        MMLogger.get_current_instance().warning(
+            '%d inputs were named more than once; each is predicted once', twice)
     if not found:
         raise first or ValueError('there is nothing to predict: the list of inputs is empty.')
-    return found
+    return list(found.values())
 
 
-def _of_value(value: Input, number: int) -> List[Item]:
+def _as_list(inputs) -> list:
+    if isinstance(inputs, (set, frozenset)):
+        return sorted(inputs, key=lambda value: natural(str(value)))
+    if isinstance(inputs, np.ndarray) and inputs.ndim == 1 and inputs.dtype.kind in 'OU':
+        return inputs.tolist()
+    one = (str, bytes, bytearray, Path, Image.Image, np.ndarray, torch.Tensor, Item, dict,
+           pd.DataFrame)
+    return [inputs] if isinstance(inputs, one) or not isinstance(inputs, Iterable) else list(inputs)
+
+
+def _type(value) -> str:
+    return f'{type(value).__module__}.{type(value).__qualname__}'.removeprefix('builtins.')
+
+
+def _of_value(value: Input, number: int, passed: List[Skip]) -> List[Item]:
     if isinstance(value, Item):
         return [value]
+    if isinstance(value, Image.Image):
+        try:
+            value = to_bgr(value)
+        except PICTURE_ERRORS as error:
+            raise ValueError(f'image {number} cannot be read: {type(error).__name__}: {error}'
+                             ) from error
     if isinstance(value, np.ndarray):
-        if value.dtype != np.uint8 or value.ndim != 3 or value.shape[2] != 3:
+        if value.dtype != np.uint8 or value.ndim != 3 or value.shape[2] != 3 or not value.size:
             raise ValueError(f'array {number} is {value.dtype} {value.shape}. Remedy: an image is '
                              'uint8 [H, W, 3], channels in the order B, G, R.')
         return [Item(Unit(f'array {number}', []), value)]
+    if isinstance(value, (str, Path)):
+        return _of_text(value, passed)
     camera = camera_number(value)
+    if camera is None or camera < 0:
+        what = f'{value!r} ' if isinstance(value, (bool, int, float)) or value is None else ''
+        raise TypeError(
+            f'input {number} {what}is of type {_type(value)}. Remedy: a path (str, Path), the '
+            'number of a camera, an image (uint8 array [H, W, 3] in the order B, G, R, or one of '
+            'Pillow), or an iterable of these.')
+    return [_camera(camera)]
+
+
+def _camera(number: int) -> Item:
+    return Item(Unit(f'webcam:{number}', [], related=True), camera=number)
+
+
+def _of_text(value: Union[str, Path], passed: List[Skip]) -> List[Item]:
+    """A path that exists, or else a camera, an address, a path from home, a pattern."""
+    text = os.fspath(value)
+    if not text.strip():
+        raise ValueError('an input is empty. Remedy: a path; a variable of the shell may be unset.')
+    if _exists(text):
+        return _of_path(Path(text), passed)
+    camera = camera_number(text)
     if camera is not None:
-        return [Item(Unit(f'webcam:{camera}', [], related=True), camera=camera)]
-    if is_address(value):
-        return [_of_address(value)]
-    path = Path(value).expanduser()
-    if path.exists():
-        return _of_path(path)
-    matches = sorted(match for match in glob.glob(str(path), recursive=True)
-                     if Path(match).suffix.lower() in IMAGE_SUFFIXES + VIDEO_SUFFIXES)
-    if not matches:
-        raise FileNotFoundError(f'{value} does not exist.' if not glob.has_magic(str(value))
-                                else f'{value} matches no image or video.')
-    return [item for match in matches for item in _of_path(Path(match))]
+        return [_camera(camera)]
+    if is_address(text):
+        return [_of_address(text)]
+    home = os.path.expanduser(text)
+    if _exists(home):
+        return _of_path(Path(home), passed)
+    if os.path.islink(home):
+        raise FileNotFoundError(f'{value} is a link to {os.readlink(home)}, which does not exist.')
+    if not glob.has_magic(home):
+        raise FileNotFoundError(f'{value} does not exist.')
+    items = []
+    for match in sorted(map(Path, glob.glob(home, recursive=True))):
+        if kind_of(match) and match.exists():
+            items += _of_path(match, passed)
+        elif match.is_dir():
+            if '**' not in home and match.name != MAC_FOLDER:
+                inside = find_media(match)
+                items += _of_media(inside)
+                passed += inside.passed_over
+        elif kind_of(match) or looks_like_media(match) or match.suffix.lower() in OTHER_SUFFIXES:
+            passed.append(not_read(match) if match.exists() else
+                          Skip(str(match), BROKEN_LINK, str(match)))
+    if not items:
+        raise FileNotFoundError(f'{value} matches no image or video.')
+    return items
 
 
-def _of_path(path: Path) -> List[Item]:
+def _exists(path: str) -> bool:
+    """Whether something is there; another obstacle than its absence is an error."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return False
+        raise OSError(error.errno, f'{path}: {error.strerror}') from error
+    return True
+
+
+def _of_path(path: Path, passed: List[Skip]) -> List[Item]:
     if path.is_dir():  # a folder with an annotation table too: its images are meant
-        files = sorted(file for file in path.rglob('*') if file.is_file()
-                       and file.suffix.lower() in IMAGE_SUFFIXES + VIDEO_SUFFIXES
-                       and not any(part[0] == '.' for part in file.relative_to(path).parts))
-        if not files:
+        found = find_media(path)
+        passed += found.passed_over
+        if not found.images and not found.videos:
+            named = f' ({len(found.passed_over)} files or folders in it are not read, the first ' \
+                f'is {found.passed_over[0].item}: {found.passed_over[0].reason})' \
+                if found.passed_over else ''
             raise ValueError(f'{path} holds neither images ({", ".join(IMAGE_SUFFIXES)}) nor '
-                             f'videos ({", ".join(VIDEO_SUFFIXES)}).')
-        return [item for file in files for item in _of_path(file)]
-    suffix = path.suffix.lower()
-    if suffix not in IMAGE_SUFFIXES + VIDEO_SUFFIXES:
+                             f'videos ({", ".join(VIDEO_SUFFIXES)}){named}.')
+        return _of_media(found)
+    kind = kind_of(path)
+    if kind is None:
         raise ValueError(f'{path} is neither an image ({", ".join(IMAGE_SUFFIXES)}) nor a video '
                          f'({", ".join(VIDEO_SUFFIXES)}), by its suffix.')
-    if suffix in VIDEO_SUFFIXES:
-        return [Item(Unit(str(path), [], path, related=True))]
-    return [Item(Unit(str(path), [FrameFile(str(path), path, 1, path.stem)]))]
+    return [_of_file(path, kind)]
+
+
+def _of_media(found: MediaFiles) -> List[Item]:
+    kinds = dict.fromkeys(found.videos, 'video')
+    return [_of_file(path, kinds.get(path, 'image'))
+            for path in sorted([*found.images, *found.videos])]
+
+
+def _of_file(path: Path, kind: str) -> Item:
+    if kind == 'video' or is_animated(path):
+        return Item(Unit(str(path), [], path, related=True))
+    return Item(Unit(str(path), [FrameFile(str(path), path, 1, path.stem)]))
 
 
 def _of_address(url: str) -> Item:
@@ -148,54 +267,3 @@ def read_items(items: Sequence[Item], stride: int, problems: List[Skip],
                 yield item, frame
             if ended() and item.live:
                 break
-
-
-def prefetch(items: Iterable, size: int) -> Iterator:
-    """The same items, computed ahead in a thread: at most ``size`` wait; errors come out here."""
-    waiting: queue.Queue = queue.Queue(size)
-    stop, end = threading.Event(), object()
-
-    def put(value) -> bool:
-        while not stop.is_set():
-            try:
-                waiting.put(value, timeout=.1)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def work() -> None:
-        try:
-            for item in items:
-                if not put(item):
-                    return
-        finally:
-            put(end)
-
-    with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(work)
-        try:
-            while (item := waiting.get()) is not end:
-                yield item
-            future.result()
-        finally:
-            stop.set()
-
-
-def map_ahead(function: Callable, items: Iterable, threads: int) -> Iterator:
-    """``function`` of the items, computed ahead in threads, in the order of the items.
-
-    As many results as there are threads wait at most; errors come out here.
-    """
-    running: deque = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            for item in items:
-                running.append(pool.submit(function, item))
-                if len(running) > threads:
-                    yield running.popleft().result()
-            while running:
-                yield running.popleft().result()
-        finally:
-            for future in running:
-                future.cancel()
