@@ -12,7 +12,7 @@ import tempfile
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Iterator, Sequence, Type, Union
+from typing import Iterable, Iterator, Sequence, Type, Union
 
 from filelock import FileLock, SoftFileLock, Timeout
 
@@ -102,7 +102,7 @@ def claim_folder(folder: Path, record: str, settings: dict, what: str,
         old, new = json.loads(path.read_text(encoding='utf-8')), json.loads(text)
         if old != new:
             raise error(f'{folder} holds {what} made with other settings ({path}): '
-                        f'{_differences(old, new)}. Remedy: {remedy}.')
+                        f'{differences(old, new)}. Remedy: {remedy}.')
     else:
         taken = next((name for name in foreign if (folder / name).exists()), None)
         if taken is not None:
@@ -178,28 +178,55 @@ def _holder(folder: Path) -> str:
         return 'another process works there'
 
 
-def _differences(old: dict, new: dict) -> str:
+def differences(old: dict, new: dict) -> str:
     """``'size: 64 there, 224 asked for'`` of every setting that differs."""
     return '; '.join(f'{name}: {old.get(name)!r} there, {new.get(name)!r} asked for'
                      for name in sorted({*old, *new}) if old.get(name) != new.get(name))
 
 
-class UniqueNames:
-    """Names of files made from inputs: video, or video.mp4, video.mp4-2 where that is taken."""
+def short_name(name: str, room: int = 24) -> str:
+    """A file name to which ``room`` bytes can be added, within the 255 that file systems take.
 
-    def __init__(self):
-        self._taken = set()
+    A longer one is cut and told apart from others by a part of its SHA-256.
+    """
+    data = os.fsencode(name)
+    if len(data) <= 255 - room:
+        return name
+    digest = hashlib.sha256(data).hexdigest()[:8]
+    return f'{data[:246 - room].decode(errors="ignore").rstrip()}-{digest}'
+
+
+class UniqueNames:
+    """Names of files made from inputs: video, or video.mp4, video.mp4-2 where that is taken.
+
+    There is room for an ending such as ``_annotated.mp4``.
+
+    Args:
+        taken: Names that no input gets.
+    """
+
+    def __init__(self, taken: Iterable[str] = ()):
+        self._taken = {name.lower() for name in taken}
 
     def __call__(self, source: str) -> str:
         """A name without suffix that no earlier input got, also where case does not count."""
         base = os.path.basename(source.rstrip('/')) or 'input'
-        names = [os.path.splitext(base)[0], base]
+        names = [short_name(os.path.splitext(base)[0]), short_name(base)]
         number = 2
         while names[0].lower() in self._taken:
-            names = names[1:] or [f'{base}-{number}']
+            names = names[1:] or [f'{short_name(base)}-{number}']
             number += len(names) == 1
         self._taken.add(names[0].lower())
         return names[0]
+
+
+def file_sha256(path: Union[str, Path]) -> str:
+    """SHA-256 of a file's content, 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def without_nan(value):

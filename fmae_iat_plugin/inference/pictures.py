@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from fmae_iat_plugin.extras import needs_extra
-from fmae_iat_plugin.files import UniqueNames, write_whole
+from fmae_iat_plugin.files import write_whole
 from fmae_iat_plugin.media import VIDEO_SUFFIXES
 
 from .predictions import FacePrediction
@@ -37,8 +37,8 @@ class PictureWriter(Writer):
                  name: Optional[Callable[[str], str]] = None):
         self.writes = out_dir is not None
         if self.writes:
-            super().__init__(out_dir, aus)
-        self.aus, self.thresholds, self.name = tuple(aus), thresholds, name or UniqueNames()
+            super().__init__(out_dir, aus, name)
+        self.aus, self.thresholds = tuple(aus), thresholds
         self._input, self._rows = None, []
 
     def write(self, image: np.ndarray, rows: Sequence[FacePrediction]) -> np.ndarray:

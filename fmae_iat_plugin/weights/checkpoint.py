@@ -143,6 +143,20 @@ def misfits(weights: dict[str, Tensor], own: dict[str, Tensor]) -> list[str]:
         name for name in set(weights) & set(own) if weights[name].shape != own[name].shape)
 
 
+def check_finite(weights: dict[str, Tensor], checkpoint: str | os.PathLike) -> None:
+    """Refuses the weights of a training that diverged.
+
+    Raises:
+        ValueError: If a number is NaN or infinite; names the file and the weights.
+    """
+    bad = [name for name, value in weights.items()
+           if value.is_floating_point() and not torch.isfinite(value).all()]
+    if bad:
+        raise ValueError(f'checkpoint {checkpoint} holds numbers that are not finite (NaN or '
+                         f'infinite) in {len(bad)} of {len(weights)} weights ({", ".join(bad[:4])})'
+                         ': its training diverged. Remedy: an earlier checkpoint')
+
+
 def write_checkpoint(path: str | os.PathLike, weights: dict[str, Tensor], meta: dict,
                      key: str = 'state_dict') -> None:
     """Writes weights; the file is complete or not there.

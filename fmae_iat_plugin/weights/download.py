@@ -5,7 +5,6 @@ gdown does the transfer: it goes on where an interrupted one stopped (``Range``,
 follows Google Drive's pages, and draws a bar with the time left.
 """
 
-import hashlib
 import os
 import re
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Optional
 from filelock import FileLock, Timeout
 
 from fmae_iat_plugin.extras import needs_extra
+from fmae_iat_plugin.files import file_sha256
 
 
 def fetch(url: str, target: Path, sha256: Optional[str] = None, retries: int = 4,
@@ -48,7 +48,7 @@ def fetch(url: str, target: Path, sha256: Optional[str] = None, retries: int = 4
         with FileLock(target.with_name(f'.{target.name}.lock'), timeout=0):
             gdown.download(url, str(unchecked), resume=True, retries=retries, timeout=timeout,
                            use_cookies=False)
-            found = _sha256(unchecked)
+            found = file_sha256(unchecked)
             if sha256 is not None and found != sha256.lower():
                 unchecked.unlink()
                 raise ValueError(f'{url} gave a file with the SHA-256 {found} instead of {sha256}; '
@@ -70,11 +70,3 @@ def fetch(url: str, target: Path, sha256: Optional[str] = None, retries: int = 4
             f'{url}: {error} Remedy: the same command goes on where it stopped; to begin again '
             f'remove {unchecked}*.part') from error
     return found
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, 'rb') as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -62,7 +62,7 @@ def test_processes_change_no_byte(run, tmp_path, capsys):
     assert main(run('two', '--workers', '2')) == 1
     assert capsys.readouterr().out.replace(str(tmp_path / 'two'), '') == said
     one, two = contents(tmp_path / 'one'), contents(tmp_path / 'two')
-    assert one == two and len(one) == VIDEOS + 2 + 3  # no trace of the parts
+    assert one == two and len(one) == VIDEOS + 2 + 4  # no trace of the parts
 
 
 def test_what_is_finished_is_not_repeated(run, tmp_path, monkeypatch):

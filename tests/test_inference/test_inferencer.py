@@ -302,7 +302,7 @@ def test_pictures_are_returned_and_written(trained, tmp_path):
     assert result['predictions'] == infer(inputs)
     boxes, empty = result['visualization']
     assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
-        'a_annotated.jpg', 'array 2_annotated.jpg']
+        'a_annotated.jpg', 'array 2_annotated.jpg', 'prediction.json']
     saved = cv2.imread(str(tmp_path / 'out' / 'a_annotated.jpg'))
     assert np.abs(saved.astype(int) - boxes).mean() < 4
     for row in result['predictions'][:2]:

@@ -37,7 +37,7 @@ def test_files_and_exit_codes(files, tmp_path, capsys):
     assert '2 frames, 2 faces, 0 frames without a face' in said
     assert said.endswith(f"skipped.csv); 3 files of predictions in {tmp_path / 'out'}\n")
     assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
-        'a.csv', 'b.csv', 'predictions.jsonl', 'skipped.csv']
+        'a.csv', 'b.csv', 'prediction.json', 'predictions.jsonl', 'skipped.csv']
     lines = (tmp_path / 'out' / 'predictions.jsonl').read_text().splitlines()
     rows = AUInferencer(config, weights, 'cpu', detector=None)(folder)
     assert [json.loads(line) for line in lines] == rows
@@ -127,8 +127,9 @@ def test_vis_gives_a_picture_of_each_input(files, tmp_path, workers, capsys):
     assert main([str(folder), '--model', config, '--weights', weights, '--out-dir', str(out),
                  '--detector', 'none', '--device', 'cpu', '--vis', '--workers', workers]) == 0
     names = {path.name for path in out.iterdir()}
-    assert names == {'a.csv', 'b.csv', 'a.avi.csv', 'skipped.csv', 'a_annotated.jpg',
-                     'b_annotated.jpg', 'a.avi_annotated.mp4', 'a.avi_timeline.png'}
+    assert names == {'a.csv', 'b.csv', 'a.avi.csv', 'skipped.csv', 'prediction.json',
+                     'a_annotated.jpg', 'b_annotated.jpg', 'a.avi_annotated.mp4',
+                     'a.avi_timeline.png'}
     assert capsys.readouterr().out.endswith(
         f'skipped.csv); 3 files of predictions, 4 pictures and videos in {out}\n')
     with av.open(str(out / 'a.avi_annotated.mp4')) as container:
