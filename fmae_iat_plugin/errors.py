@@ -3,6 +3,8 @@
 
 import argparse
 import sys
+from contextlib import contextmanager
+from typing import Iterator, Tuple, Type
 
 
 def path_argument(text: str) -> str:
@@ -21,3 +23,20 @@ def say_error(error: Exception) -> int:
     """Write the message as one line to stderr; returns the exit code, 2."""
     sys.stderr.write(f'error: {" ".join(str(error).split())}\n')
     return 2
+
+
+@contextmanager
+def exit_in_words(errors: Tuple[Type[BaseException], ...]) -> Iterator[None]:
+    """End the process in words, by ``sys.exit``: 1 for an error, 130 for Ctrl-C.
+
+    Args:
+        errors: What is an error with a message of its own; any other is a fault and keeps its
+            traceback.
+    """
+    try:
+        yield
+    except errors as error:
+        sys.exit(f'error: {" ".join(str(error).split())}')
+    except KeyboardInterrupt:
+        sys.stderr.write('stopped. The same command goes on from here.\n')
+        sys.exit(130)

@@ -4,10 +4,23 @@
 import os
 from collections import Counter
 from pathlib import Path
-from typing import List, NamedTuple, Optional
+from typing import List, NamedTuple, Optional, Sequence
 
 from fmae_iat_plugin.datasets.annotation import AnnotationTable, read_annotation
-from fmae_iat_plugin.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES, natural
+from fmae_iat_plugin.files import short_name
+from fmae_iat_plugin.media import (
+    IMAGE_SUFFIXES,
+    OTHER_SUFFIXES,
+    VIDEO_SUFFIXES,
+    MediaFiles,
+    find_media,
+    kind_of,
+    looks_like_media,
+    natural,
+    not_read,
+)
+from fmae_iat_plugin.skipped import Skip
+from fmae_iat_plugin.videos import is_animated
 
 from .structures import CropError, CropOptions, FrameFile, Unit
 
@@ -22,10 +35,12 @@ class Source(NamedTuple):
     Attributes:
         units (list[Unit]): In a fixed order.
         table (AnnotationTable, optional): The labels.
+        passed_over (list[Skip]): Of a folder, what looks like a picture or video and is not read.
     """
 
     units: List[Unit]
     table: Optional[AnnotationTable] = None
+    passed_over: Sequence[Skip] = ()
 
 
 def find_source(path: Path, out: Path, options: CropOptions,
@@ -49,12 +64,16 @@ def find_source(path: Path, out: Path, options: CropOptions,
     if path.is_dir() and not (path / 'annotation.csv').is_file():
         if path.resolve() == out.resolve():
             raise CropError(f'{path} is a folder of images: its crops need another folder.')
-        return Source(_folder_units(path, out, options))
-    suffix = path.suffix.lower()
-    if suffix in VIDEO_SUFFIXES:
+        media = _films(find_media(path, without=out))
+        return Source(_folder_units(path, media, options), passed_over=media.passed_over)
+    kind = kind_of(path) if path.is_file() else None
+    if kind == 'video' or (kind and is_animated(path)):
         return Source([Unit(path.name, [], path, related=True)])
-    if suffix in IMAGE_SUFFIXES:
-        return Source([Unit(path.name, [FrameFile(path.name, path, 1, path.stem)])])
+    if kind == 'image':
+        stem, = _stems([path.name])
+        return Source([Unit(path.name, [FrameFile(path.name, path, 1, stem)])])
+    if path.is_file() and (path.suffix.lower() in OTHER_SUFFIXES or looks_like_media(path)):
+        raise CropError(f'{path}: {not_read(path).detail}.')
     table = path / 'annotation.csv' if path.is_dir() else path
     if path.is_dir() and path.resolve() == out.resolve():
         table = _frame_table(path)
@@ -124,16 +143,16 @@ def _numbers(table: AnnotationTable, rows: List[int]) -> List[int]:
     return list(range(len(rows)))
 
 
-def _folder_units(folder: Path, out: Path, options: CropOptions) -> List[Unit]:
-    images, videos = [], []
-    for root, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith('.')
-                      and (Path(root) / name).resolve() != out.resolve()]
-        for name in names:
-            suffix = os.path.splitext(name)[1].lower()
-            path = Path(root, name).relative_to(folder).as_posix()
-            if not name.startswith('.') and suffix in IMAGE_SUFFIXES + VIDEO_SUFFIXES:
-                (images if suffix in IMAGE_SUFFIXES else videos).append(path)
+def _films(media: MediaFiles) -> MediaFiles:
+    """Animated images count as videos."""
+    films = [path for path in media.images if is_animated(path)]
+    return media._replace(images=[path for path in media.images if path not in films],
+                          videos=[*media.videos, *films])
+
+
+def _folder_units(folder: Path, media: MediaFiles, options: CropOptions) -> List[Unit]:
+    images, videos = ([path.relative_to(folder).as_posix() for path in paths]
+                      for paths in (media.images, media.videos))
     if not images and not videos:
         raise CropError(f'{folder} holds neither images ({", ".join(IMAGE_SUFFIXES)}) nor videos '
                         f'({", ".join(VIDEO_SUFFIXES)}).')
@@ -163,4 +182,6 @@ def _stems(names: List[str]) -> List[str]:
     """Paths without suffix; with it where two images share the rest (``1.jpg``, ``1.png``)."""
     stems = [os.path.splitext(name)[0] for name in names]
     counts = Counter(stems)
-    return [name if counts[stem] > 1 else stem for name, stem in zip(names, stems)]
+    chosen = [name if counts[stem] > 1 else stem for name, stem in zip(names, stems)]
+    return [f'{head}{slash}{short_name(tail)}'
+            for head, slash, tail in (name.rpartition('/') for name in chosen)]

@@ -13,12 +13,7 @@ from mmengine.config import Config
 from mmpretrain.registry import MODELS
 
 from fmae_iat_plugin.models.classifiers import AUClassifier
-from fmae_iat_plugin.weights.checkpoint import (
-    check_finite,
-    find_weights,
-    misfits,
-    read_checkpoint,
-)
+from fmae_iat_plugin.weights.checkpoint import find_weights, misfits, read_checkpoint
 
 from .onnx_backend import OnnxBackend, finite_scores
 
@@ -122,7 +117,6 @@ class TorchBackend:
             raise ValueError(f'{weights} does not fit the model of the config: {len(wrong)} weights'
                              f' are missing, left over or of another shape ({", ".join(wrong[:4])})'
                              '. Remedy: the config it was trained with (its folder has a copy).')
-        check_finite(saved, weights)
         self.model.load_state_dict(saved)
         meta = content.get('meta') or {}
         aus = (meta.get('dataset_meta') or {}).get('aus')

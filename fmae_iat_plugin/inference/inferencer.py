@@ -173,9 +173,9 @@ class AUInferencer:
                 other inputs writes beside it, see :mod:`~.outputs`.
 
         Raises:
-            FileNotFoundError, TypeError, ValueError: See :func:`~.inputs.find_inputs`; if nothing is
-            left to predict. What else is missing or unreadable is listed in ``problems`` and logged, and
-            the rest goes on.
+            FileNotFoundError, TypeError, ValueError: See :func:`~.inputs.find_inputs`; if nothing
+            is left to predict. What else is missing or unreadable is listed in ``problems`` and
+            logged, and the rest goes on.
         """
         results, drawn, on_frame = [], [], None
         unusable: List[Skip] = []

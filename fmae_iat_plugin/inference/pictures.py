@@ -17,6 +17,7 @@ from .writers import Writer
 with needs_extra('analysis', 'pictures'):
     from fmae_iat_plugin.visualization import Painter, VideoFile, plot_timeline, to_png
 
+LATE = 1.  #: seconds; a video whose clock begins later than that is shown from 0
 RATE = 25.  #: frames a second of a video whose container knows no times
 
 
@@ -66,10 +67,10 @@ class PictureWriter(Writer):
             self.paths.append(path)
         elif self.writes:
             if self.file is None:
-                self._stem = self.name(row.input)
+                self._stem, self._start = self.name(row.input), time if time > LATE else 0.
                 partial = self._begin(f'{self._stem}_annotated.mp4')
                 self.file = VideoFile(partial, painted.shape[1], painted.shape[0])
-            self.file.write(painted, time)
+            self.file.write(painted, time - self._start)
             self._rows += rows
         return painted
 

@@ -143,20 +143,6 @@ def misfits(weights: dict[str, Tensor], own: dict[str, Tensor]) -> list[str]:
         name for name in set(weights) & set(own) if weights[name].shape != own[name].shape)
 
 
-def check_finite(weights: dict[str, Tensor], checkpoint: str | os.PathLike) -> None:
-    """Refuses the weights of a training that diverged.
-
-    Raises:
-        ValueError: If a number is NaN or infinite; names the file and the weights.
-    """
-    bad = [name for name, value in weights.items()
-           if value.is_floating_point() and not torch.isfinite(value).all()]
-    if bad:
-        raise ValueError(f'checkpoint {checkpoint} holds numbers that are not finite (NaN or '
-                         f'infinite) in {len(bad)} of {len(weights)} weights ({", ".join(bad[:4])})'
-                         ': its training diverged. Remedy: an earlier checkpoint')
-
-
 def write_checkpoint(path: str | os.PathLike, weights: dict[str, Tensor], meta: dict,
                      key: str = 'state_dict') -> None:
     """Writes weights; the file is complete or not there.
@@ -168,6 +154,7 @@ def write_checkpoint(path: str | os.PathLike, weights: dict[str, Tensor], meta: 
         key: Where they stand in a ``.pth`` file. Defaults to MMEngine's ``'state_dict'``.
 
     Raises:
+        OSError: If it cannot be written, for a full disk for example.
         ValueError: If the name ends otherwise.
     """
     path = Path(path)
@@ -176,12 +163,20 @@ def write_checkpoint(path: str | os.PathLike, weights: dict[str, Tensor], meta: 
                          '.pth or .safetensors')
     weights = {name: value.detach().clone(memory_format=torch.contiguous_format)
                for name, value in weights.items()}
-    with whole_file(path) as part:
-        if path.suffix == _SAFETENSORS:
-            safetensors.torch.save_file(
-                weights, part, metadata={'format': 'pt', 'meta': json.dumps(meta)})
-        else:
-            torch.save({key: weights, 'meta': meta}, part)
+    try:
+        with whole_file(path) as part:
+            if path.suffix == _SAFETENSORS:
+                safetensors.torch.save_file(
+                    weights, part, metadata={'format': 'pt', 'meta': json.dumps(meta)})
+            else:
+                with open(part, 'wb') as file:  # its error says why, where torch's would not
+                    torch.save({key: weights, 'meta': meta}, file)
+    except SafetensorError as error:
+        raise OSError(f'{path} cannot be written: {error}') from error
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from error
+        raise
 
 
 def _read_safetensors(path: str) -> dict:

@@ -2,8 +2,8 @@
 """Convert weights of FMAE, FMAE-IAT, MAE, timm or Hugging Face ViTs to MMPretrain's names."""
 
 import argparse
-import sys
 
+from fmae_iat_plugin.errors import exit_in_words
 from fmae_iat_plugin.weights.conversion import fmae_to_mmpretrain
 
 
@@ -18,11 +18,9 @@ def main():
     parser.add_argument('--trust-pickle', action='store_true',
                         help='unpickle SRC without limits, which runs any code that is in it')
     args = parser.parse_args()
-    try:
+    with exit_in_words((ValueError, OSError)):
         converted = fmae_to_mmpretrain(args.src, args.dst, args.img_size, args.aus,
                                        args.trust_pickle)
-    except (ValueError, OSError) as error:
-        sys.exit(f'error: {error}')
     size = converted.size
     heads = [f'{size.num_classes} classes'] if size.num_classes else []
     heads += [f'{size.identity[-1]} subjects'] if size.identity else []

@@ -2,8 +2,8 @@
 """Convert an AUClassifier or MAE checkpoint to the names of the FMAE authors, MAE and timm."""
 
 import argparse
-import sys
 
+from fmae_iat_plugin.errors import exit_in_words
 from fmae_iat_plugin.weights.conversion import mmpretrain_to_fmae
 
 
@@ -14,10 +14,8 @@ def main():
     parser.add_argument('--trust-pickle', action='store_true',
                         help='unpickle SRC without limits, which runs any code that is in it')
     args = parser.parse_args()
-    try:
+    with exit_in_words((ValueError, OSError)):
         converted = mmpretrain_to_fmae(args.src, args.dst, args.trust_pickle)
-    except (ValueError, OSError) as error:
-        sys.exit(f'error: {error}')
     print(f'{args.dst}: {converted.size.describe()}; {len(converted.weights)} tensors')
     print(f'not converted: {", ".join(converted.left_out) or "nothing"}')
 
