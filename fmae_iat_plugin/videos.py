@@ -134,7 +134,7 @@ def _packets(video: Union[str, Path]) -> Counter:
     """Packets of each video stream near the beginning."""
     found: Counter = Counter()
     with open_video(video) as container:
-        for number, packet in enumerate(container.demux(video=range(len(container.streams.video)))):
+        for number, packet in enumerate(container.demux(*container.streams.video)):
             found[packet.stream.index] += bool(packet.size)
             if number > _LOOK:
                 break
