@@ -211,11 +211,13 @@ class UniqueNames:
     def __call__(self, source: str) -> str:
         """A name without suffix that no earlier input got, also where case does not count."""
         base = os.path.basename(source.rstrip('/')) or 'input'
-        names = [short_name(os.path.splitext(base)[0]), short_name(base)]
-        number = 2
+        names = list(dict.fromkeys((short_name(os.path.splitext(base)[0]), short_name(base))))
+        number = 1
         while names[0].lower() in self._taken:
-            names = names[1:] or [f'{short_name(base)}-{number}']
-            number += len(names) == 1
+            names = names[1:]
+            if not names:
+                number += 1
+                names = [f'{short_name(base)}-{number}']
         self._taken.add(names[0].lower())
         return names[0]
 

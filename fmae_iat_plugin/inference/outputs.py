@@ -57,8 +57,7 @@ class Outputs:
         settings = json.loads(json.dumps(settings, default=str))
         record = self._read()
         if overwrite:
-            self._remove(record['inputs'] if record else [], whole, endings,
-                         items if record is None else ())
+            self._remove(record['inputs'] if record else [], whole, endings, items)
             record = None
         self._before = record
         old = record['inputs'] if record and self._written(record['inputs']) else []
@@ -133,7 +132,7 @@ class Outputs:
 
     def _remove(self, inputs: Sequence, whole: Sequence[str], endings: Sequence[str],
                 items: Sequence[Item]) -> None:
-        """What the record names, or without one what would be in the way."""
+        """What the record names, and what would be in the way."""
         unique = UniqueNames(_RESERVED)
         names = [unique(item.unit.name) + ending for item in items for ending in endings]
         for path in [*self._files(inputs), *(self.folder / name for name in (*whole, *names)),
