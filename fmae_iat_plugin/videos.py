@@ -152,6 +152,15 @@ def shown_frames(container, stream) -> int:
     return stream.frames
 
 
+def seconds(container) -> float:
+    """How long the file says it is; 0 = it does not say.
+
+    Matroska's number is the time of the end, and its clock need not begin at 0.
+    """
+    start = (container.start_time or 0) if 'matroska' in container.format.name else 0
+    return max((container.duration or 0) - max(start, 0), 0) / 1e6
+
+
 def is_animated(path: Union[str, Path]) -> bool:
     """Whether an image file holds several frames, one after the other."""
     if Path(path).suffix.lower() not in ANIMATIONS:

@@ -27,6 +27,7 @@ from fmae_iat_plugin.videos import (
     import_av,
     is_animated,
     open_video,
+    seconds,
     shown_frames,
 )
 from fmae_iat_plugin.visualization import Painter
@@ -230,7 +231,7 @@ class Demo:
                 if stream is None:
                     raise ValueError('the file has no video stream.')
                 self._check_pixels(stream.width, stream.height)
-                if (container.duration or 0) / 1e6 > self.limits.seconds or \
+                if seconds(container) > self.limits.seconds or \
                         shown_frames(container, stream) > self.limits.frames:
                     raise LimitError(self._too_long())
         except import_av().FFmpegError as error:

@@ -72,13 +72,16 @@ def test_bytes_that_are_no_video(tmp_path):
         assert report.state == 'unreadable' and not (tmp_path / '1.png').exists()
 
 
-def write_film(path, count=12, hidden=0):
+def write_film(path, count=12, hidden=0, noise=False):
     """An MPEG-4 film whose frame k carries k + 1; the edit list hides the first ``hidden``."""
     with av.open(str(path), 'w') as box:
         stream = box.add_stream('mpeg4', rate=25, options={'g': '6'})
         stream.width, stream.height, stream.pix_fmt = 48, 32, 'yuv420p'
         for number in range(count):
-            frame = av.VideoFrame.from_ndarray(grey(number + 1), format='bgr24')
+            picture = grey(number + 1) if not noise else np.kron(
+                np.random.default_rng(number).integers(0, 255, (4, 6, 3), dtype=np.uint8),
+                np.ones((8, 8, 1), np.uint8))
+            frame = av.VideoFrame.from_ndarray(picture, format='bgr24')
             frame.pts, frame.time_base = number - hidden, Fraction(1, 25)
             for packet in stream.encode(frame):
                 box.mux(packet)
@@ -95,18 +98,18 @@ def test_a_trimmed_video_is_whole_and_counts_from_what_is_shown(tmp_path):
 
 
 def test_pictures_of_damaged_data_are_left_out_and_the_numbers_hold(tmp_path):
-    path = write_film(tmp_path / 'v.avi')
+    path = write_film(tmp_path / 'v.avi', noise=True)
     with av.open(str(path)) as box:
         places = [(packet.pos, packet.size) for packet in box.demux(video=0) if packet.size]
     data = bytearray(path.read_bytes())
     place, size = places[6]  # the second key frame
-    data[place + size // 3:place + size // 3 * 2] = b'\xff' * (size // 3 * 2 - size // 3)
+    data[place + size // 3:place + size // 3 * 2] = np.random.default_rng(4).bytes(
+        size // 3 * 2 - size // 3)
     path.write_bytes(data)
     targets = {n: tmp_path / f'{n}.png' for n in range(1, 13)}
     for _ in range(2):  # the second call takes the marker's word
         assert extract_frames(path, targets, tmp_path / 'v.json') == ('whole', 12, 12)
         assert [n for n, target in targets.items() if target.exists()] == list(range(1, 7))
-    assert [number_in(targets[n]) for n in range(1, 7)] == list(range(1, 7))
 
 
 def test_a_name_that_looks_like_a_protocol(tmp_path, monkeypatch):
