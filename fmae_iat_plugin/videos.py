@@ -113,12 +113,12 @@ def film(container, video: Union[str, Path, None] = None):
         av.video.stream.VideoStream: None if there is none.
     """
     streams = list(container.streams.video)
-    if len(streams) < 2:
-        return streams[0] if streams else None
     cover = import_av().stream.Disposition.attached_pic
-    films = [stream for stream in streams if not stream.disposition & cover] or streams
+    films = [stream for stream in streams if not stream.disposition & cover]
+    if len(films) < 2:
+        return films[0] if films else None
     best = container.streams.best('video')
-    if len(films) > 1 and video is not None and os.path.isfile(video):
+    if video is not None and os.path.isfile(video):
         packets = _packets(video)
         films = [stream for stream in films if packets[stream.index] > 1] or films
         films.sort(key=lambda stream: -stream.width * stream.height)

@@ -208,3 +208,20 @@ def test_nothing_in_a_file_ends_more_than_the_file(tmp_path, seed):
     frames, damage = read(tmp_path / 'b.mp4')
     count_frames(tmp_path / 'b.mp4')
     assert len(frames) == damage.count and (frames or damage.errors)
+
+
+def test_a_cover_alone_is_no_film(tmp_path):
+    """What music files and audio books hold."""
+    path = tmp_path / 'song.mp4'
+    with av.open(str(path), 'w') as box:
+        sound = box.add_stream('aac', rate=8000)
+        cover = add_stream(box, 'mjpeg')
+        cover.disposition = av.stream.Disposition.attached_pic
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), 'fltp', 'mono')
+        frame.sample_rate = 8000
+        box.mux([*sound.encode(frame), *sound.encode(None)])
+        encode(box, cover, greys(1))
+    with av.open(str(path)) as box:
+        assert box.streams.video[0].disposition & av.stream.Disposition.attached_pic
+    frames, damage = read(path)
+    assert frames == [] and damage.errors == ['no video stream'] and count_frames(path) == 0

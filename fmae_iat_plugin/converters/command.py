@@ -6,6 +6,7 @@ import sys
 from typing import Callable
 
 from fmae_iat_plugin.errors import exit_in_words, path_argument
+from fmae_iat_plugin.files import hold_folder
 from fmae_iat_plugin.parallel import ParallelError, add_parallel_arguments, parallel_arguments
 
 from .base import ConversionError, Options
@@ -51,7 +52,8 @@ def sequence_arguments(args: argparse.Namespace) -> dict:
 
 def finish(convert: Callable[[], dict], out: str) -> None:
     """Convert, say where the result is; an error ends with its message and exit code 1."""
-    with exit_in_words((ConversionError, ParallelError, OSError)):
+    with exit_in_words((ConversionError, ParallelError, OSError)), \
+            hold_folder(out, 'a conversion', ConversionError):
         summary = convert()
     number = summary.get('frames', summary.get('images', summary.get('written')))
     sys.stdout.write(f'{number} faces in {out}; see summary.md or summary.json, skipped.csv\n')
