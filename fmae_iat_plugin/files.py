@@ -12,7 +12,7 @@ import tempfile
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Iterator, List, Sequence, Type, Union
+from typing import Iterable, Iterator, List, Sequence, Type, Union
 
 from filelock import FileLock, SoftFileLock, Timeout
 
@@ -200,7 +200,7 @@ def read_lines(path: Union[str, Path]) -> List[str]:
 
     Raises:
         OSError: If the file cannot be read.
-        ValueError: If it is no UTF-8 text; names file and line.
+        ValueError: If it is not UTF-8 text; names file and line.
     """
     try:
         data = Path(path).read_bytes()
@@ -216,20 +216,40 @@ def read_lines(path: Union[str, Path]) -> List[str]:
     return lines[:-1] if lines[-1] == '' else lines
 
 
-class UniqueNames:
-    """Names of files made from inputs: video, or video.mp4, video.mp4-2 where that is taken."""
+def short_name(name: str, room: int = 24) -> str:
+    """A file name to which ``room`` bytes can be added, within the 255 that file systems take.
 
-    def __init__(self):
-        self._taken = set()
+    A longer one is cut and told apart from others by a part of its SHA-256.
+    """
+    data = os.fsencode(name)
+    if len(data) <= 255 - room:
+        return name
+    digest = hashlib.sha256(data).hexdigest()[:8]
+    return f'{data[:246 - room].decode(errors="ignore").rstrip()}-{digest}'
+
+
+class UniqueNames:
+    """Names of files made from inputs: video, or video.mp4, video.mp4-2 where that is taken.
+
+    There is room for an ending such as ``_annotated.mp4``.
+
+    Args:
+        taken: Names that no input gets.
+    """
+
+    def __init__(self, taken: Iterable[str] = ()):
+        self._taken = {name.lower() for name in taken}
 
     def __call__(self, source: str) -> str:
         """A name without suffix that no earlier input got, also where case does not count."""
         base = os.path.basename(source.rstrip('/')) or 'input'
-        names = [os.path.splitext(base)[0], base]
-        number = 2
+        names = list(dict.fromkeys((short_name(os.path.splitext(base)[0]), short_name(base))))
+        number = 1
         while names[0].lower() in self._taken:
-            names = names[1:] or [f'{base}-{number}']
-            number += len(names) == 1
+            names = names[1:]
+            if not names:
+                number += 1
+                names = [f'{short_name(base)}-{number}']
         self._taken.add(names[0].lower())
         return names[0]
 

@@ -10,15 +10,12 @@ import os
 import struct
 import zlib
 from collections import Counter
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Iterator, List, NamedTuple, Optional, Tuple, Type, Union
+from typing import Callable, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 from mmengine.logging import MMLogger
 from PIL import Image
-
-from .extras import needs_extra
 
 TIMEOUT = 20  #: seconds without an answer; a file on a hanging disk, a stream of the network
 ANIMATIONS = ('.gif', '.webp', '.png', '.apng', '.avif')
@@ -34,12 +31,12 @@ class VideoFrame(NamedTuple):
     """A shown frame.
 
     Attributes:
-        image (np.ndarray): uint8 BGR ``[H, W, 3]``, upright, square pixels.
+        image (np.ndarray): uint8 BGR ``[H, W, 3]``, upright, square pixels; None if not wanted.
         time (float, optional): Seconds on the container's clock, which need not begin at 0.
         damaged (bool): Whether it, or a frame it was predicted from, was decoded from damaged data.
     """
 
-    image: np.ndarray
+    image: Optional[np.ndarray]
     time: Optional[float]
     damaged: bool = False
 
@@ -53,13 +50,21 @@ class Damage:
         errors (list[str]): Errors of the container or decoder, each with its place.
         damaged (list[int]): Numbers, from 1, of the frames with :attr:`VideoFrame.damaged`.
         lost (bool): Whether data are missing, so that the numbers of frames may be shifted.
+        trusted (int, optional): How many of the first frames surely have the right numbers; None =
+            all of them.
     """
 
     def __init__(self):
         self.declared = self.count = 0
+        self.trusted: Optional[int] = None
         self.errors: List[str] = []
         self.damaged: List[int] = []
         self.lost = False
+
+    def breaks(self) -> None:
+        """From here on, numbers of frames may be shifted."""
+        if self.trusted is None:
+            self.trusted = self.count
 
     def __str__(self) -> str:
         """A line for the list of what was left out; '' = nothing is wrong."""
@@ -75,20 +80,15 @@ class Damage:
         return '; '.join(said)
 
 
-def import_av(error: Type[Exception] = ImportError):
-    """PyAV.
-
-    Raises:
-        ImportError: Or ``error``, if it is not installed.
-    """
-    with needs_extra('face', 'videos', error=error):
-        import av
+def import_av():
+    """PyAV, which takes its time to load."""
+    import av
     return av
 
 
 def errors_of_videos() -> tuple:
     """What Pillow and PyAV raise on broken files."""
-    return (*PICTURE_ERRORS, import_av().FFmpegError) if find_spec('av') else PICTURE_ERRORS
+    return (*PICTURE_ERRORS, import_av().FFmpegError)
 
 
 def open_video(video: Union[str, Path], **options):
@@ -113,12 +113,12 @@ def film(container, video: Union[str, Path, None] = None):
         av.video.stream.VideoStream: None if there is none.
     """
     streams = list(container.streams.video)
-    if len(streams) < 2:
-        return streams[0] if streams else None
     cover = import_av().stream.Disposition.attached_pic
-    films = [stream for stream in streams if not stream.disposition & cover] or streams
+    films = [stream for stream in streams if not stream.disposition & cover]
+    if len(films) < 2:
+        return films[0] if films else None
     best = container.streams.best('video')
-    if len(films) > 1 and video is not None and os.path.isfile(video):
+    if video is not None and os.path.isfile(video):
         packets = _packets(video)
         films = [stream for stream in films if packets[stream.index] > 1] or films
         films.sort(key=lambda stream: -stream.width * stream.height)
@@ -134,7 +134,7 @@ def _packets(video: Union[str, Path]) -> Counter:
     """Packets of each video stream near the beginning."""
     found: Counter = Counter()
     with open_video(video) as container:
-        for number, packet in enumerate(container.demux(video=range(len(container.streams.video)))):
+        for number, packet in enumerate(container.demux(*container.streams.video)):
             found[packet.stream.index] += bool(packet.size)
             if number > _LOOK:
                 break
@@ -150,6 +150,15 @@ def shown_frames(container, stream) -> int:
         shown = sum(not entry.is_discard for entry in stream.index_entries)
         return min(stream.frames, shown) or stream.frames
     return stream.frames
+
+
+def seconds(container) -> float:
+    """How long the file says it is; 0 = it does not say.
+
+    Matroska's number is the time of the end, and its clock need not begin at 0.
+    """
+    start = (container.start_time or 0) if 'matroska' in container.format.name else 0
+    return max((container.duration or 0) - max(start, 0), 0) / 1e6
 
 
 def is_animated(path: Union[str, Path]) -> bool:
@@ -187,17 +196,16 @@ def count_frames(video: Union[str, Path]) -> Optional[int]:
         return 0
 
 
-def read_video(video: Union[str, Path], damage: Damage) -> Iterator[VideoFrame]:
+def read_video(video: Union[str, Path], damage: Damage,
+               wanted: Optional[Callable[[int], bool]] = None) -> Iterator[VideoFrame]:
     """The shown frames of a video or animation, in order, decoded once.
 
     Args:
         video: File, or address that FFmpeg opens.
         damage: Is filled in while reading.
-
-    Raises:
-        ImportError: If PyAV is not installed.
+        wanted: Of the number of a frame, from 1: whether its image is; others come as None.
     """
-    frames = _animation(video) if is_animated(video) else _film(video, damage)
+    frames = _animation(video) if is_animated(video) else _film(video, damage, wanted)
     try:
         for frame in frames:
             damage.count += 1
@@ -206,6 +214,7 @@ def read_video(video: Union[str, Path], damage: Damage) -> Iterator[VideoFrame]:
             yield frame
     except errors_of_videos() as error:
         reason = getattr(error, 'strerror', None) or f'{type(error).__name__}: {error}'
+        damage.breaks()
         damage.errors.append(f'after {damage.count} frames: {reason}')
 
 
@@ -219,7 +228,8 @@ def _animation(path: Union[str, Path]) -> Iterator[VideoFrame]:
             time += (image.info.get('duration') or 0) / 1000
 
 
-def _film(video: Union[str, Path], damage: Damage) -> Iterator[VideoFrame]:
+def _film(video: Union[str, Path], damage: Damage,
+          wanted: Optional[Callable[[int], bool]]) -> Iterator[VideoFrame]:
     av, bad, count = import_av(), False, 0
     with open_video(video) as container:
         stream = film(container, video)
@@ -231,17 +241,20 @@ def _film(video: Union[str, Path], damage: Damage) -> Iterator[VideoFrame]:
         for packet in container.demux(stream):
             if packet.is_corrupt:  # bytes of it, or packets before it, are missing
                 damage.lost = bad = True
+                damage.breaks()
             try:
                 decoded = packet.decode()
             except av.InvalidDataError as error:  # the frames after it are read all the same
                 decoded, bad = [], True
+                damage.breaks()
                 damage.errors.append(f'after {count} frames: {error.strerror}')
             for frame in decoded:
                 count += 1
                 # damage goes on through the frames that are predicted from each other
                 bad = frame.is_corrupt or (bad and not frame.key_frame)
-                yield VideoFrame(_shown(frame, stream),
-                                 None if frame.time is None else round(float(frame.time), 6), bad)
+                time = None if frame.time is None else round(float(frame.time), 6)
+                image = _shown(frame, stream) if wanted is None or wanted(count) else None
+                yield VideoFrame(image, time, bad)
 
 
 def _shown(frame, stream) -> np.ndarray:

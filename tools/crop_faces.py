@@ -4,18 +4,20 @@
 import argparse
 
 from fmae_iat_plugin.datasets.annotation import AnnotationError
-from fmae_iat_plugin.errors import ends_in_words
+from fmae_iat_plugin.errors import ends_in_words, path_argument
 from fmae_iat_plugin.faces import CropError, CropOptions, DetectorSpec, crop_faces
 from fmae_iat_plugin.parallel import ParallelError, add_parallel_arguments, parallel_arguments
 
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('source', metavar='IN', help='image, video, folder of them, or annotation '
-                        'table (the file, or the folder that holds annotation.csv)')
-    parser.add_argument('out', metavar='OUT', help='output folder; that of a table may be IN')
-    parser.add_argument('--images', help="folder of a table's images; default: images beside it, "
-                        'or its own folder')
+    parser.add_argument('source', metavar='IN', type=path_argument, help='image, video, '
+                        'folder of them, or annotation table (the file, or the folder that holds '
+                        'annotation.csv)')
+    parser.add_argument('out', metavar='OUT', type=path_argument,
+                        help='output folder; that of a table may be IN')
+    parser.add_argument('--images', type=path_argument, help="folder of a table's images; "
+                        'default: images beside it, or its own folder')
     group = parser.add_argument_group('detector')
     group.add_argument('--detector', default='dlib', help='dlib (default), or an mmdet config')
     group.add_argument('--checkpoint', help='mmdet: weights, path or URL')
@@ -46,11 +48,14 @@ def main():
     args = parse_args()
     detector, options = ({name: getattr(args, name) for name in kind._fields}
                          for kind in (DetectorSpec, CropOptions))
-    with ends_in_words(CropError, AnnotationError, ParallelError):
+    with ends_in_words(CropError, AnnotationError, ParallelError, ValueError):
         result = crop_faces(args.source, args.out, DetectorSpec(**detector),
                             CropOptions(**options), args.images, parallel_arguments(args))
     print('{frames} frames: {detected} faces detected, {tracked} tracked, {none} frames without a '
           'face (listed in {skipped}); {crops} crops, {table}'.format(**result))
+    if result.get('passed_over'):
+        print('{passed_over} files look like pictures or videos and are not read (listed in '
+              '{skipped})'.format(**result))
 
 
 if __name__ == '__main__':

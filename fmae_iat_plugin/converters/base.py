@@ -24,6 +24,7 @@ EMPTY_IMAGE = 'empty image file'
 BAD_VIDEO = 'unreadable video'
 TRUNCATED_VIDEO = 'truncated video'
 DAMAGED_VIDEO = 'damaged video'
+DAMAGED_FRAME = 'damaged frame of a video'
 UNLABELLED_VIDEO = 'video without labels'
 AMBIGUOUS_SOURCE = 'more than one image source'
 

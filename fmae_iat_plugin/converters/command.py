@@ -6,7 +6,8 @@ import sys
 from typing import Callable
 
 from fmae_iat_plugin.datasets.annotation import AnnotationError
-from fmae_iat_plugin.errors import ends_in_words
+from fmae_iat_plugin.errors import ends_in_words, path_argument
+from fmae_iat_plugin.files import hold_folder
 from fmae_iat_plugin.parallel import ParallelError, add_parallel_arguments, parallel_arguments
 
 from .base import ConversionError, Options
@@ -16,8 +17,9 @@ def make_parser(description: str, release: bool = True) -> argparse.ArgumentPars
     """A parser with RELEASE, OUT, ``--place`` and what chooses the processes."""
     parser = argparse.ArgumentParser(description=description.partition('\n')[0])
     if release:
-        parser.add_argument('release', metavar='RELEASE', help='folder of the release')
-        parser.add_argument('out', metavar='OUT', help='output folder')
+        parser.add_argument('release', metavar='RELEASE', type=path_argument,
+                            help='folder of the release')
+        parser.add_argument('out', metavar='OUT', type=path_argument, help='output folder')
     parser.add_argument('--place', choices=('link', 'copy', 'symlink'), default='link',
                         help='how images of the release get into OUT/images: hard link (a copy '
                         'across file systems), copy, or symbolic link')
@@ -27,9 +29,10 @@ def make_parser(description: str, release: bool = True) -> argparse.ArgumentPars
 
 def add_sequence_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the releases with videos or image folders."""
-    parser.add_argument('--labels', help='folder of the label files, if it is not found')
-    parser.add_argument('--pictures', help='folder below which image folders or videos are looked '
-                        'for; default RELEASE')
+    parser.add_argument('--labels', type=path_argument,
+                        help='folder of the label files, if it is not found')
+    parser.add_argument('--pictures', type=path_argument, help='folder below which image '
+                        'folders or videos are looked for; default RELEASE')
     parser.add_argument('--source', choices=('auto', 'images', 'videos'), default='auto',
                         help='auto: the image folder of a sequence, or else its video')
     parser.add_argument('--image-format', choices=('jpg', 'png'), default='jpg',
@@ -50,7 +53,8 @@ def sequence_arguments(args: argparse.Namespace) -> dict:
 
 def finish(convert: Callable[[], dict], out: str) -> None:
     """Convert, say where the result is; an error ends with its message and exit code 1."""
-    with ends_in_words(ConversionError, AnnotationError, ParallelError):
+    with ends_in_words(ConversionError, AnnotationError, ParallelError), \
+            hold_folder(out, 'a conversion', ConversionError):
         summary = convert()
     number = summary.get('frames', summary.get('images', summary.get('written')))
     sys.stdout.write(f'{number} faces in {out}; see summary.md or summary.json, skipped.csv\n')

@@ -10,6 +10,7 @@ from fmae_iat_plugin.skipped import Skip
 
 from .base import (
     BAD_VIDEO,
+    DAMAGED_FRAME,
     DAMAGED_VIDEO,
     EMPTY_IMAGE,
     NO_IMAGE,
@@ -100,7 +101,10 @@ def _from_video(labelled, video: Path, out: Path, name: str, options: Options):
     for frame in [frame for frame in images if not 1 <= frame <= usable]:
         targets[frame].unlink(missing_ok=True)
         del images[frame]
-    unlabelled = usable - len(images)
+    for frame in [frame for frame in images if not targets[frame].exists()]:
+        skipped.append(Skip(f'{name}/{frame}', DAMAGED_FRAME, str(video)))
+        del images[frame]
+    unlabelled = usable - len(images) - sum(s.reason == DAMAGED_FRAME for s in skipped)
     if unlabelled:
         skipped.append(Skip(name, NO_LABEL, str(video), 0, 'frames of the video', unlabelled))
     return images, skipped

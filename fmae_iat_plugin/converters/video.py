@@ -1,27 +1,32 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Frames of a video: decoded once, in order, each image written whole, an earlier one kept.
 
-OpenCV passes over frames that it cannot decode without saying so, and every later frame then has
-the wrong number. So a video is decoded to its end and the count compared with the one it declares:
+A frame that cannot be decoded has no number, so every later one would get a wrong one. So a video
+is decoded to its end, and what the container and the decoder report is kept:
 
-* as many: the numbers hold;
-* fewer, and the file is shorter than its own header says: it was cut off. The frames before the
-  cut are right (the very last one decoded may be half a picture and is left out);
-* fewer, in a file of full length: frames inside are damaged, and no number can be trusted.
+* as many frames as the file shows, no error: the numbers hold. Pictures that come from damaged data
+  are left out;
+* fewer, and the file is shorter than its own header says, or the error is at its end: it was cut
+  off. The frames before the cut are right (the very last one may be half a picture and is left
+  out);
+* fewer, or with an error, in a file of full length: frames inside are lost, and no number can be
+  trusted.
 """
 
 import json
 import os
 from pathlib import Path
-from typing import Dict, NamedTuple
+from typing import Dict, List, NamedTuple, Tuple
 
 import cv2
 
 from fmae_iat_plugin.files import write_whole
+from fmae_iat_plugin.videos import Damage, read_video
 
 from .base import ConversionError
 
-_EXACT_COUNT = ('.avi', '.mp4', '.mov', '.m4v')  # elsewhere the count is an estimate
+#: elsewhere the declared count is an estimate
+_EXACT_COUNT = ('.avi', '.mp4', '.mov', '.m4v', '.3gp', '.3g2', '.qt')
 _FLAGS = {'.jpg': [cv2.IMWRITE_JPEG_QUALITY, 95], '.png': []}
 
 
@@ -55,37 +60,40 @@ def is_cut_off(path: Path) -> bool:
     return False
 
 
-def _decode(path: Path, targets: Dict[int, Path], first: int, halve: bool) -> VideoReport:
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
-    declared = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT))) if capture.isOpened() else 0
-    count, pending = 0, None
-    try:
-        while capture.grab():
-            if pending:
-                write_whole(*pending)
-                pending = None
-            target = targets.get(first + count)
-            if target is not None and not target.exists():
-                done, image = capture.retrieve()
-                if not done:
-                    break
-                if halve:
-                    image = cv2.resize(image, (image.shape[1] // 2, image.shape[0] // 2))
-                _, data = cv2.imencode(target.suffix, image, _FLAGS[target.suffix])
-                pending = target, data.tobytes()
-            count += 1
-    finally:
-        capture.release()
-    if not count:
-        return VideoReport('unreadable', 0, declared)
-    if count >= declared or path.suffix.lower() not in _EXACT_COUNT:
+def _decode(path: Path, targets: Dict[int, Path], first: int,
+            halve: bool) -> Tuple[VideoReport, List[int]]:
+    """The report, and the numbers of the frames whose pictures are damaged."""
+    damage, pending = Damage(), None
+
+    def wanted(count: int) -> bool:
+        target = targets.get(first + count - 1)
+        return target is not None and not target.exists()
+
+    for frame in read_video(path, damage, wanted):
         if pending:
             write_whole(*pending)
-        return VideoReport('whole', count, declared)
-    if is_cut_off(path):
-        return VideoReport('truncated', count - 1, declared)
-    if pending:
+        pending, image = None, frame.image
+        if image is not None and not frame.damaged:
+            target = targets[first + damage.count - 1]
+            if halve:
+                image = cv2.resize(image, (image.shape[1] // 2, image.shape[0] // 2))
+            _, data = cv2.imencode(target.suffix, image, _FLAGS[target.suffix])
+            pending = target, data.tobytes()
+    report = _report(path, damage)
+    if pending and report.usable == damage.count:
         write_whole(*pending)
+    return report, [first + number - 1 for number in damage.damaged if number <= report.usable]
+
+
+def _report(path: Path, damage: Damage) -> VideoReport:
+    count, declared = damage.count, damage.declared
+    few = count < declared and path.suffix.lower() in _EXACT_COUNT
+    if not count:
+        return VideoReport('unreadable', 0, declared)
+    if not few and damage.trusted is None:
+        return VideoReport('whole', count, declared)
+    if is_cut_off(path) or (not few and damage.trusted >= count - 1):
+        return VideoReport('truncated', count - 1, declared)
     return VideoReport('damaged', count, declared)
 
 
@@ -104,7 +112,8 @@ def extract_frames(path: Path, targets: Dict[int, Path], marker: Path, first: in
         halve: Halve both sides of the picture.
 
     Returns:
-        VideoReport: Which frames exist is for the caller to look at.
+        VideoReport: Which frames exist is for the caller to look at: those whose picture is
+        damaged do not.
 
     Raises:
         ConversionError: If the video vanished or may not be read.
@@ -117,11 +126,12 @@ def extract_frames(path: Path, targets: Dict[int, Path], marker: Path, first: in
     if marker.is_file():
         record = json.loads(marker.read_text())
         report = VideoReport(*record['report'])
-        wanted = [t for n, t in targets.items() if n - first < report.usable]
+        bad = set(record.get('damaged', ()))
+        wanted = [t for n, t in targets.items() if n - first < report.usable and n not in bad]
         if record['video'] == key and (report.state == 'unreadable'
                                        or all(target.exists() for target in wanted)):
             return report
     cv2.setNumThreads(1)  # the sequences run in parallel already
-    report = _decode(path, targets, first, halve)
-    write_whole(marker, json.dumps(dict(video=key, report=report)).encode())
+    report, bad = _decode(path, targets, first, halve)
+    write_whole(marker, json.dumps(dict(video=key, report=report, damaged=bad)).encode())
     return report

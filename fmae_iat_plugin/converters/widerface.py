@@ -16,10 +16,11 @@ import re
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Tuple
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from fmae_iat_plugin.files import write_whole
 from fmae_iat_plugin.skipped import Skip, report_skipped
+from fmae_iat_plugin.videos import PICTURE_ERRORS
 
 from .base import ConversionError
 from .release_files import place_image, read_lines
@@ -120,7 +121,7 @@ def _coco(images: List[WiderImage], file: Path, folder: Path) -> Tuple[dict, Lis
         except FileNotFoundError:
             skipped.append(Skip(name, NO_IMAGE, str(file), line, f'in {folder}'))
             continue
-        except (UnidentifiedImageError, OSError) as error:
+        except PICTURE_ERRORS as error:
             skipped.append(Skip(name, BAD_IMAGE, str(folder / name), 0, str(error)))
             continue
         coco['images'].append(dict(id=len(coco['images']) + 1, file_name=name, width=width,

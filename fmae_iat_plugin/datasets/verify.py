@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
-from PIL import Image
 
 from fmae_iat_plugin.action_units import au_name
 from fmae_iat_plugin.parallel import Processes, run_parallel
+from fmae_iat_plugin.videos import PICTURE_ERRORS
 
 from .annotation import AnnotationError, AnnotationTable, read_annotation
+from .decoding import decode_image
 from .protocol import Protocol, load_protocol
 from .reference import PUBLISHED
 from .summary import TOLERANCE, summarize_action_units
@@ -62,18 +63,17 @@ class Look(NamedTuple):
 
 
 def look_at(name: str, folder: Path) -> Look:
-    """Read and decode one image; a file that ends early is unreadable."""
+    """Read and decode one image as training does; a file that ends early is unreadable."""
     path = folder / name
     try:
         data = path.read_bytes()
     except OSError as error:
         return Look(f'missing: {error.strerror}')
     try:
-        with Image.open(path) as image:
-            picture = image.convert('RGB')
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        return Look(f'unreadable: {str(error).replace(str(path), name)}')
-    pixels = hashlib.sha256(repr(picture.size).encode() + picture.tobytes()).hexdigest()
+        picture = decode_image(data)
+    except PICTURE_ERRORS as error:
+        return Look(f'unreadable: {error}')
+    pixels = hashlib.sha256(repr(picture.shape).encode() + picture.tobytes()).hexdigest()
     return Look('', hashlib.sha256(data).hexdigest(), pixels)
 
 

@@ -7,14 +7,20 @@ from pathlib import Path
 from typing import List, NamedTuple, Optional, Sequence
 
 from fmae_iat_plugin.datasets.annotation import AnnotationTable, read_annotation
+from fmae_iat_plugin.files import short_name
 from fmae_iat_plugin.media import (
     IMAGE_SUFFIXES,
+    OTHER_SUFFIXES,
     VIDEO_SUFFIXES,
     MediaFiles,
     find_media,
+    kind_of,
+    looks_like_media,
     natural,
+    not_read,
 )
 from fmae_iat_plugin.skipped import Skip
+from fmae_iat_plugin.videos import is_animated
 
 from .structures import CropError, CropOptions, FrameFile, Unit
 
@@ -58,13 +64,16 @@ def find_source(path: Path, out: Path, options: CropOptions,
     if path.is_dir() and not (path / 'annotation.csv').is_file():
         if path.resolve() == out.resolve():
             raise CropError(f'{path} is a folder of images: its crops need another folder.')
-        media = find_media(path, without=out)
+        media = _films(find_media(path, without=out))
         return Source(_folder_units(path, media, options), passed_over=media.passed_over)
-    suffix = path.suffix.lower()
-    if suffix in VIDEO_SUFFIXES:
+    kind = kind_of(path) if path.is_file() else None
+    if kind == 'video' or (kind and is_animated(path)):
         return Source([Unit(path.name, [], path, related=True)])
-    if suffix in IMAGE_SUFFIXES:
-        return Source([Unit(path.name, [FrameFile(path.name, path, 1, path.stem)])])
+    if kind == 'image':
+        stem, = _stems([path.name])
+        return Source([Unit(path.name, [FrameFile(path.name, path, 1, stem)])])
+    if path.is_file() and (path.suffix.lower() in OTHER_SUFFIXES or looks_like_media(path)):
+        raise CropError(f'{path}: {not_read(path).detail}.')
     table = path / 'annotation.csv' if path.is_dir() else path
     if path.is_dir() and path.resolve() == out.resolve():
         table = _frame_table(path)
@@ -134,6 +143,13 @@ def _numbers(table: AnnotationTable, rows: List[int]) -> List[int]:
     return list(range(len(rows)))
 
 
+def _films(media: MediaFiles) -> MediaFiles:
+    """Animated images count as videos."""
+    films = [path for path in media.images if is_animated(path)]
+    return media._replace(images=[path for path in media.images if path not in films],
+                          videos=[*media.videos, *films])
+
+
 def _folder_units(folder: Path, media: MediaFiles, options: CropOptions) -> List[Unit]:
     images, videos = ([path.relative_to(folder).as_posix() for path in paths]
                       for paths in (media.images, media.videos))
@@ -166,4 +182,6 @@ def _stems(names: List[str]) -> List[str]:
     """Paths without suffix; with it where two images share the rest (``1.jpg``, ``1.png``)."""
     stems = [os.path.splitext(name)[0] for name in names]
     counts = Counter(stems)
-    return [name if counts[stem] > 1 else stem for name, stem in zip(names, stems)]
+    chosen = [name if counts[stem] > 1 else stem for name, stem in zip(names, stems)]
+    return [f'{head}{slash}{short_name(tail)}'
+            for head, slash, tail in (name.rpartition('/') for name in chosen)]

@@ -13,7 +13,7 @@ from typing import List, Optional, Union
 import pandas as pd
 
 from fmae_iat_plugin.datasets.annotation import write_annotation
-from fmae_iat_plugin.files import claim_folder, write_whole
+from fmae_iat_plugin.files import claim_folder, hold_folder, write_whole
 from fmae_iat_plugin.parallel import Processes, run_parallel
 from fmae_iat_plugin.skipped import Skip, report_skipped
 
@@ -46,18 +46,30 @@ def crop_faces(source: Union[str, Path], out: Union[str, Path],
 
     Returns:
         dict: ``frames``, ``detected``, ``tracked``, ``none`` (frames without a face), ``crops``
-        (numbers), ``table`` and ``skipped`` (paths).
+        (numbers), ``table`` and ``skipped`` (paths), ``passed_over`` (files that look like
+        pictures or videos and are not read).
 
     Raises:
         CropError: If something is missing, does not go together, or ``out`` is taken.
         AnnotationError: If the table breaks the format.
     """
+    for name in (source, out):
+        if not str(name).strip():
+            raise CropError('a path is empty. Remedy: name the source and the output folder; a '
+                            'variable of the shell may be unset.')
     source, out = Path(source), Path(out)
     detector, options = detector or DetectorSpec(), options or CropOptions()
     options.check()
     if source.name == TABLE and source.is_file():  # the folder is meant
         source = source.parent
     found = find_source(source, out, options, Path(images) if images is not None else None)
+    with hold_folder(out, 'cropping', CropError):
+        return _crop(found, source, out, detector, options, images, workers)
+
+
+def _crop(found: Source, source: Path, out: Path, detector: DetectorSpec, options: CropOptions,
+          images: Union[str, Path, None], workers: Processes) -> dict:
+    """See :func:`crop_faces`; the folder is held."""
     in_place = source.is_dir() and source.resolve() == out.resolve()
     claim_folder(
         out, SETTINGS, dict(source=str(source.resolve()), images=None if images is None else
@@ -79,7 +91,7 @@ def crop_faces(source: Union[str, Path], out: Union[str, Path],
     return dict(frames=len(rows.groupby(['source', 'frame'])), detected=counts[DETECTED],
                 tracked=counts[TRACKED], none=counts[NONE],
                 crops=counts[DETECTED] + counts[TRACKED], table=str(table),
-                skipped=str(out / SKIPPED))
+                skipped=str(out / SKIPPED), passed_over=len(found.passed_over))
 
 
 def _write_table(found: Source, rows: pd.DataFrame, out: Path, options: CropOptions) -> Path:

@@ -5,7 +5,7 @@ from typing import Iterator, List
 
 from fmae_iat_plugin.datasets.transforms import LoadFace, UnreadableImageError
 from fmae_iat_plugin.skipped import Skip
-from fmae_iat_plugin.videos import Damage, import_av, is_animated, pages, read_video
+from fmae_iat_plugin.videos import Damage, pages, read_video
 
 from .structures import (
     BAD_IMAGE,
@@ -13,7 +13,6 @@ from .structures import (
     DAMAGED_VIDEO,
     MORE_PAGES,
     SHORT_VIDEO,
-    CropError,
     Frame,
     Unit,
 )
@@ -44,8 +43,6 @@ def read_frames(unit: Unit, problems: List[Skip]) -> Iterator[Frame]:
 
 
 def _read_video(unit: Unit, problems: List[Skip]) -> Iterator[Frame]:
-    if not is_animated(unit.video):
-        import_av(CropError)
     damage = Damage()
     for number, frame in enumerate(read_video(unit.video, damage), 1):
         yield Frame(unit.name, number, f'{unit.name}/{number:06d}', frame.time,

@@ -1,6 +1,7 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """What runs the model for the inferencer: PyTorch, or ONNX Runtime for exported models."""
 
+import inspect
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -11,9 +12,10 @@ import torch
 from mmengine.config import Config
 from mmpretrain.registry import MODELS
 
+from fmae_iat_plugin.models.classifiers import AUClassifier
 from fmae_iat_plugin.weights.checkpoint import find_weights, misfits, read_checkpoint
 
-from .onnx_backend import OnnxBackend
+from .onnx_backend import OnnxBackend, finite_scores
 
 
 def open_model(model: Union[str, Path, Config], weights: Optional[str] = None,
@@ -39,6 +41,28 @@ def open_model(model: Union[str, Path, Config], weights: Optional[str] = None,
     return cfg, TorchBackend(cfg, weights, device)
 
 
+def check_device(device: Optional[str]) -> Optional[torch.device]:
+    """The device; None stays None.
+
+    Raises:
+        ValueError: If there is no such device, or not on this machine.
+    """
+    if device is None:
+        return None
+    try:
+        found = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f'device {device!r} is unknown. Remedy: cpu, cuda, cuda:1, mps, ...'
+                         ) from error
+    number = torch.cuda.device_count()
+    there = dict(cpu=True, mps=torch.backends.mps.is_available(), cuda=(found.index or 0) < number)
+    if not there.get(found.type, True):
+        has = f'PyTorch sees {number} GPUs' if found.type == 'cuda' else 'PyTorch does not see it'
+        raise ValueError(f'device {device!r} is not on this machine: {has}. Remedy: another one, '
+                         'or cpu.')
+    return found
+
+
 class TorchBackend:
     """The config's model without its adversary.
 
@@ -57,17 +81,28 @@ class TorchBackend:
             checkpoint's (``meta['thresholds']``, one each), else the head's ``thr`` (0.5).
 
     Raises:
-        ValueError: If the weights do not fit.
+        ValueError: If the weights do not fit or are not finite, the config has no model of action
+            units, or the device is not there.
     """
 
     def __init__(self, cfg: Config, weights: Optional[str] = None, device: Optional[str] = None):
+        name = cfg.get('filename') or 'the config'
+        kind = cfg.get('model', {}).get('type')
+        found = MODELS.get(kind) if isinstance(kind, str) else kind
+        if not (inspect.isclass(found) and issubclass(found, AUClassifier)
+                and 'test_dataloader' in cfg):
+            raise ValueError(f'{name} is no model of action units: its model is {kind!r}, not '
+                             "'AUClassifier'. Remedy: a config of configs/fmae, iat or custom that "
+                             'is fine-tuned and tested.')
+        self.device = check_device(device) or torch.device(
+            'cuda' if torch.cuda.is_available() else 'cpu')
         self.model = MODELS.build({**cfg.model, 'adversary': None, 'pretrained': None})
         self.outputs: int = self.model.head.num_classes
+        self.source = str(weights or name)
         self.threshold = getattr(self.model.head, 'thr', 0.5)
         self.aus: Optional[Tuple[int, ...]] = None
         if weights is not None:
             self._load(weights)
-        self.device = torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
         self.model.to(self.device).eval()
         self._threads = 1 if self.device.type != 'cpu' else torch.get_num_threads()
         self._pool = _single_core_threads(self._threads) if self._threads > 1 else None
@@ -100,7 +135,8 @@ class TorchBackend:
         data = {key: [entry[key] for entry in packed] for key in ('inputs', 'data_samples')}
         with torch.no_grad():
             samples = self.model.test_step(data)
-        return np.stack([sample.pred_score.cpu().numpy() for sample in samples])
+        return finite_scores(np.stack([sample.pred_score.cpu().numpy() for sample in samples]),
+                             self.source)
 
 
 def _single_core_threads(number: int) -> ThreadPoolExecutor:

@@ -15,17 +15,18 @@ import threading
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from fmae_iat_plugin.faces import DetectorSpec
-from fmae_iat_plugin.faces.frames import import_av
 from fmae_iat_plugin.files import UniqueNames, whole_file
 from fmae_iat_plugin.parallel import Workers, counting_bar, run_parallel
 from fmae_iat_plugin.skipped import Skip
+from fmae_iat_plugin.videos import count_frames
 
 from .inferencer import AUInferencer
 from .inputs import Item
 from .predictions import FacePrediction
+from .settings import prediction_settings
 
 IMAGES_A_PART = 64
 
@@ -48,6 +49,11 @@ class Job(NamedTuple):
     devices: Tuple[Optional[str], ...] = (None, )
     pictures: Optional[Path] = None
 
+    def settings(self) -> dict:
+        """What decides the rows: the options, and of files their contents."""
+        return prediction_settings(self.model, self.weights, self.detector, self.threshold,
+                                   self.stride, self.smoothing)
+
 
 class Part(NamedTuple):
     """Some inputs, what they are predicted on, the file of their rows, names of their pictures."""
@@ -58,8 +64,12 @@ class Part(NamedTuple):
     names: List[str]
 
 
-def split(items: Sequence[Item], job: Job, folder: Path) -> List[Part]:
-    """The parts, in the order of the inputs; their files lie in ``folder``."""
+def split(items: Sequence[Item], job: Job, folder: Path,
+          names: Optional[Dict[str, str]] = None) -> List[Part]:
+    """The parts, in the order of the inputs; their files lie in ``folder``.
+
+    ``names``: input -> NAME of its pictures. Defaults to its file name, told apart from others'.
+    """
     groups: List[List[Item]] = []
     for item in items:
         images = bool(item.unit.frames) or item.image is not None
@@ -67,17 +77,17 @@ def split(items: Sequence[Item], job: Job, folder: Path) -> List[Part]:
             groups[-1].append(item)
         else:
             groups.append([item])
-    name = UniqueNames()
+    name, settings = names.__getitem__ if names else UniqueNames(), repr(job.settings())
     return [Part(group, job.devices[number % len(job.devices)],
-                 folder / f'{_digest(job, group, number)}.jsonl',
+                 folder / f'{_digest(job, settings, group, number)}.jsonl',
                  [name(item.unit.name) for item in group])
             for number, group in enumerate(groups)]
 
 
-def _digest(job: Job, items: List[Item], number: int) -> str:
-    """Changes with the options, the weights and the inputs."""
-    files = [job.model, job.weights, *(item.unit.video or item.unit.name for item in items)]
-    text = [repr(job._replace(devices=())), *map(_state, files)]
+def _digest(job: Job, settings: str, items: List[Item], number: int) -> str:
+    """Changes with the options, the model, the detector and the inputs."""
+    files = [job.weights, *(item.unit.video or item.unit.name for item in items)]
+    text = [settings, str(job.pictures), *map(_state, files)]
     if any(item.live for item in items):
         text.append(repr((number, os.getpid())))  # what a camera saw is not what it sees
     return hashlib.sha256('\n'.join(text).encode('utf-8', 'surrogateescape')).hexdigest()[:24]
@@ -184,7 +194,7 @@ def predict_parts(job: Job, parts: Sequence[Part], workers: Workers) -> Sequence
     """
     waiting = [part for part in parts if not part.path.is_file()]
     if workers.number == 1 and workers.backend == 'loky':
-        total = count_frames([item for part in waiting for item in part.items])
+        total = total_frames([item for part in waiting for item in part.items])
         with counting_bar() as bar:
             task = bar.add_task('Frames', total=total)
             for part in waiting:
@@ -195,22 +205,13 @@ def predict_parts(job: Job, parts: Sequence[Part], workers: Workers) -> Sequence
         return json.loads(file.readline())['aus']
 
 
-def count_frames(items: Sequence[Item]) -> Optional[int]:
+def total_frames(items: Sequence[Item]) -> Optional[int]:
     """How many frames there are, as far as the containers know; None = unknown."""
     total = 0
     for item in items:
-        if item.live:
-            return None
-        if item.unit.video is None:
-            total += 1
-            continue
-        av = import_av()
-        try:
-            with av.open(str(item.unit.video)) as container:
-                number = container.streams.video[0].frames if container.streams.video else 0
-        except av.FFmpegError:
-            continue  # said when it is read
-        if not number:
+        number = None if item.live else 1 if item.unit.video is None else count_frames(
+            item.unit.video)
+        if number is None:
             return None
         total += number
     return total

@@ -9,6 +9,7 @@ another stage.
 """
 
 import inspect
+import os
 from contextlib import ExitStack, closing
 from functools import partial
 from itertools import islice
@@ -30,14 +31,33 @@ from fmae_iat_plugin.faces import CropOptions, DetectorSpec
 from fmae_iat_plugin.faces.crop import crop_face, cut
 from fmae_iat_plugin.faces.structures import DETECTED
 from fmae_iat_plugin.faces.tracking import Tracker, select_faces
+from fmae_iat_plugin.files import hold_folder
 from fmae_iat_plugin.skipped import Skip, report_skipped
 
 from .ahead import map_ahead, prefetch
 from .backends import open_model
-from .inputs import find_inputs, read_items
+from .inputs import find_inputs, once, read_items
+from .outputs import SKIPPED, Outputs
 from .predictions import FacePrediction
+from .settings import prediction_settings
 from .smoothing import Smoother
-from .writers import as_dict, build_writers
+from .writers import as_dict, build_writers, check_formats
+
+
+def check_numbers(threshold: Union[float, Sequence[float], None] = None, smoothing: float = 0.,
+                  batch_size: int = 1, stride: int = 1) -> None:
+    """Before anything is loaded.
+
+    Raises:
+        ValueError: If an argument of :class:`AUInferencer` or of its calls is out of range.
+    """
+    values = np.atleast_1d(np.asarray(0.5 if threshold is None else threshold, dtype=object))
+    if not all(isinstance(value, (int, float, np.number)) and 0 <= value <= 1 for value in values):
+        raise ValueError(f'threshold is {threshold}. Remedy: a probability from 0 to 1.')
+    if not 0 <= smoothing < float('inf'):
+        raise ValueError(f'smoothing is {smoothing}. Remedy: seconds, 0 for none.')
+    if batch_size < 1 or stride < 1:
+        raise ValueError(f'batch_size {batch_size}, stride {stride}. Remedy: 1 or more.')
 
 
 class AUInferencer:
@@ -88,8 +108,8 @@ class AUInferencer:
         if len(self.aus) != number:
             raise ValueError(f'{len(self.aus)} action units {self.aus} are named, the model has '
                              f'{number} outputs. Remedy: aus=(...), in the order of training.')
-        thr = self.backend.threshold if threshold is None else threshold
-        self.thresholds = np.broadcast_to(np.asarray(thr, dtype=np.float64), (number, ))
+        check_numbers(threshold, smoothing)
+        self.thresholds = self._thresholds(threshold, weights or model)
         steps = [step for step in data.pipeline
                  if step['type'] not in ('LoadFace', 'LoadImageFromFile')]
         self.pipeline = Compose([TRANSFORMS.build(dict(type='LoadFace')),
@@ -102,10 +122,22 @@ class AUInferencer:
             detector = DetectorSpec(detector)
         self.detector = detector.build() if isinstance(detector, DetectorSpec) else detector
         self.memory, self.problems = memory, []
-        if not smoothing >= 0:
-            raise ValueError(f'smoothing is {smoothing}. Remedy: seconds, 0 for none.')
         self.smoothing = smoothing
         self._ended = Event()
+        self._made_with = model, weights, detector, threshold
+
+    def _thresholds(self, given, source) -> np.ndarray:
+        """One for each action unit: those given, or else the model's."""
+        thr = self.backend.threshold if given is None else given
+        try:
+            thresholds = np.broadcast_to(np.asarray(thr, dtype=np.float64), (len(self.aus), ))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f'threshold {thr!r}: one number, or {len(self.aus)}, one for each of '
+                             f'{self.aus}, is wanted.') from error
+        if not ((thresholds >= 0) & (thresholds <= 1)).all():  # also NaN
+            raise ValueError(f'{source} notes the thresholds {thr}. Remedy: threshold=..., '
+                             'probabilities from 0 to 1.')
+        return thresholds
 
     @staticmethod
     def _find_aus(data: dict) -> Sequence[int]:
@@ -122,7 +154,8 @@ class AUInferencer:
     def __call__(self, inputs, return_datasamples: bool = False, batch_size: int = 32,
                  stride: int = 1, pred_out_dir: Optional[str] = None,
                  formats: Sequence[str] = ('openface', ), return_vis: bool = False,
-                 show_dir: Optional[str] = None) -> Union[list, dict]:
+                 show_dir: Optional[str] = None,
+                 overwrite: bool = False) -> Union[list, dict]:
         """Predict; one result per face of each frame, and one per frame without a face.
 
         Args:
@@ -138,22 +171,32 @@ class AUInferencer:
                 image (uint8 BGR) per frame.
             show_dir: Write annotated images and videos, and timelines of videos, there; see
                 :class:`~.pictures.PictureWriter`.
+            overwrite: Remove what an earlier call left in these folders. Otherwise a call with
+                other inputs writes beside it, see :mod:`~.outputs`.
 
         Raises:
-            FileNotFoundError, ValueError: See :func:`~.inputs.find_inputs`; if nothing is left to
-            predict. What else is missing or unreadable is listed in ``problems`` and logged, and
-            the rest goes on.
+            FileNotFoundError, TypeError, ValueError: See :func:`~.inputs.find_inputs`; if nothing
+            is left to predict. What else is missing or unreadable is listed in ``problems`` and
+            logged, and the rest goes on.
         """
         results, drawn, on_frame = [], [], None
         unusable: List[Skip] = []
         items = find_inputs(inputs, unusable)  # before there is an output folder
+        if pred_out_dir is not None or show_dir is not None:
+            items = once(items)
+        check_numbers(batch_size=batch_size, stride=stride)
+        if pred_out_dir is not None:
+            check_formats(formats)
         with ExitStack() as stack:
+            outputs = self._claim(stack, items, stride, pred_out_dir, formats, show_dir, overwrite)
             writers = [] if pred_out_dir is None else [
-                stack.enter_context(writer)
-                for writer in build_writers(formats, pred_out_dir, self.aus)]
+                stack.enter_context(writer) for writer in build_writers(
+                    formats, pred_out_dir, self.aus, outputs[pred_out_dir].names.__getitem__)]
             if return_vis or show_dir is not None:
                 from .pictures import PictureWriter  # needs the extra `analysis`
-                pictures = stack.enter_context(PictureWriter(show_dir, self.aus, self.thresholds))
+                pictures = stack.enter_context(PictureWriter(
+                    show_dir, self.aus, self.thresholds,
+                    None if show_dir is None else outputs[show_dir].names.__getitem__))
 
                 def on_frame(image, rows):
                     painted = pictures.write(image, rows)
@@ -164,10 +207,31 @@ class AUInferencer:
                     writer.write(row)
                 results.append(self._datasample(row) if return_datasamples
                                else as_dict(row, self.aus))
-        self.problems[:0] = unusable
-        skip_file = None if pred_out_dir is None else str(Path(pred_out_dir, 'skipped.csv'))
-        report_skipped('Prediction', self.problems, skip_file)
+            self.problems[:0] = unusable
+            if pred_out_dir is None:
+                report_skipped('Prediction', self.problems)
+            else:
+                report_skipped('Prediction', [*outputs[pred_out_dir].kept, *self.problems],
+                               str(Path(pred_out_dir, SKIPPED)))
         return dict(predictions=results, visualization=drawn) if return_vis else results
+
+    def _claim(self, stack: ExitStack, items, stride: int, tables: Optional[str],
+               formats: Sequence[str], pictures: Optional[str], overwrite: bool) -> dict:
+        """The output folders by their names, each held and claimed once."""
+        settings = dict(**prediction_settings(*self._made_with, stride, self.smoothing),
+                        aus=self.aus, crop=self.crop._asdict())
+        claimed, found = {}, {}
+        for folder in dict.fromkeys(folder for folder in (tables, pictures) if folder is not None):
+            real = os.path.realpath(folder)
+            if real not in claimed:
+                same = [other is not None and os.path.realpath(other) == real
+                        for other in (tables, pictures)]
+                stack.enter_context(hold_folder(folder, 'a prediction'))
+                claimed[real] = stack.enter_context(Outputs(
+                    folder, items, settings, formats if same[0] else (), same[1], overwrite))
+                claimed[real].clear()
+            found[folder] = claimed[real]
+        return found
 
     def predict(self, inputs, batch_size: int = 32, stride: int = 1,
                 on_frame: Optional[Callable] = None) -> Iterator[FacePrediction]:
@@ -177,12 +241,12 @@ class AUInferencer:
             on_frame: Called with every frame that was looked at (uint8 BGR ``[H, W, 3]``) and its
                 rows, before these are yielded. Some 70 frames are in memory then.
         """
-        if batch_size < 1 or stride < 1:
-            raise ValueError(f'batch_size {batch_size}, stride {stride}. Remedy: 1 or more.')
+        check_numbers(batch_size=batch_size, stride=stride)
         self.problems: List[Skip] = []
         self._smooth = Smoother(self.smoothing)
         self._ended.clear()
-        items = read_items(find_inputs(inputs), stride, self.problems, self._ended.is_set)
+        items = read_items(find_inputs(inputs, None, self.problems), stride, self.problems,
+                           self._ended.is_set)
         keep = on_frame is not None
         held = 8 if keep else 256
         many = getattr(self.detector, 'thread_safe', self.detector is None)

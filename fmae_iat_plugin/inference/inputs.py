@@ -54,6 +54,12 @@ class Item(NamedTuple):
             is_address(self.unit.name) and not self.unit.name.lower().startswith('http'))
 
     @property
+    def lasting(self) -> bool:
+        """Whether another call with the same name means the same; of a camera or array it does
+        not."""
+        return self.image is None and not self.live
+
+    @property
     def key(self) -> str:
         """The same for what is the same input."""
         name = self.unit.name
@@ -81,8 +87,7 @@ def find_inputs(inputs: Union[Input, Iterable[Input]], problems: Optional[List[S
             a pattern (``*``, ``?``, ``**``; the images, videos and folders among what it matches),
             the address of an image, video or stream (http, https, rtsp, ...), a camera (its
             number, ``'webcam'`` or ``'webcam:1'``), an image (uint8 BGR ``[H, W, 3]``, or
-            Pillow's), or any iterable of these or of items. A path that exists is that path. What
-            is named twice is predicted once.
+            Pillow's), or any iterable of these or of items. A path that exists is that path.
         problems: What is not there, or nothing of the above, is added here and the rest goes on,
             if there is a rest. None: it is an error.
         passed_over: What folders and patterns hold that looks like a picture or video and is not
@@ -94,13 +99,10 @@ def find_inputs(inputs: Union[Input, Iterable[Input]], problems: Optional[List[S
         ValueError: If a file is neither image nor video, an array no image, a folder empty.
         OSError: If a path cannot be looked at.
     """
-    found, first = {}, None
-    passed, twice = [], 0
+    found, first, passed = [], None, []
     for number, value in enumerate(_as_list(inputs), 1):
         try:
-            for item in _of_value(value, number, passed):
-                twice += item.key in found
-                found.setdefault(item.key, item)
+            found += _of_value(value, number, passed)
         except (OSError, TypeError, ValueError) as error:
             if problems is None:
                 raise
@@ -111,11 +113,20 @@ def find_inputs(inputs: Union[Input, Iterable[Input]], problems: Optional[List[S
         report_skipped('Inputs', passed)
     else:
         (problems if passed_over is None else passed_over).extend(passed)
-    if twice:
-        MMLogger.get_current_instance().warning(
-            '%d inputs were named more than once; each is predicted once', twice)
     if not found:
         raise first or ValueError('there is nothing to predict: the list of inputs is empty.')
+    return list(found.values())
+
+
+def once(items: Sequence[Item]) -> List[Item]:
+    """The same without what is named again: its rows would go to one file twice."""
+    found = {}
+    for item in items:
+        found.setdefault(item.key, item)
+    if len(found) < len(items):
+        MMLogger.get_current_instance().warning(
+            '%d of the inputs are named more than once; each is predicted once',
+            len(items) - len(found))
     return list(found.values())
 
 

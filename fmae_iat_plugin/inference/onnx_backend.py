@@ -134,7 +134,20 @@ class OnnxBackend:
                 self._pool = ThreadPoolExecutor(self._cores)
 
     def _run(self, faces: np.ndarray) -> np.ndarray:
-        return self.session.run(None, {'faces': faces})[0]
+        return finite_scores(self.session.run(None, {'faces': faces})[0], self.path)
+
+
+def finite_scores(scores: np.ndarray, source: Union[str, Path]) -> np.ndarray:
+    """The same scores; NaN is no probability, and would count as absent.
+
+    Raises:
+        ValueError: If one is not finite.
+    """
+    if not np.isfinite(scores).all():
+        raise ValueError(f'{source} gives probabilities that are not finite (NaN), so its weights '
+                         'do not serve. Remedy: an earlier checkpoint; see the losses of its '
+                         'training.')
+    return scores
 
 
 def _errors(ort) -> tuple:

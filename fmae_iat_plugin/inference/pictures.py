@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from fmae_iat_plugin.extras import needs_extra
-from fmae_iat_plugin.files import UniqueNames, write_whole
+from fmae_iat_plugin.files import write_whole
 from fmae_iat_plugin.media import VIDEO_SUFFIXES
 
 from .predictions import FacePrediction
@@ -17,6 +17,7 @@ from .writers import Writer
 with needs_extra('analysis', 'pictures'):
     from fmae_iat_plugin.visualization import Painter, VideoFile, plot_timeline, to_png
 
+LATE = 1.  #: seconds; a video whose clock begins later than that is shown from 0
 RATE = 25.  #: frames a second of a video whose container knows no times
 
 
@@ -37,8 +38,8 @@ class PictureWriter(Writer):
                  name: Optional[Callable[[str], str]] = None):
         self.writes = out_dir is not None
         if self.writes:
-            super().__init__(out_dir, aus)
-        self.aus, self.thresholds, self.name = tuple(aus), thresholds, name or UniqueNames()
+            super().__init__(out_dir, aus, name)
+        self.aus, self.thresholds = tuple(aus), thresholds
         self._input, self._rows = None, []
 
     def write(self, image: np.ndarray, rows: Sequence[FacePrediction]) -> np.ndarray:
@@ -66,10 +67,10 @@ class PictureWriter(Writer):
             self.paths.append(path)
         elif self.writes:
             if self.file is None:
-                self._stem = self.name(row.input)
+                self._stem, self._start = self.name(row.input), time if time > LATE else 0.
                 partial = self._begin(f'{self._stem}_annotated.mp4')
                 self.file = VideoFile(partial, painted.shape[1], painted.shape[0])
-            self.file.write(painted, time)
+            self.file.write(painted, time - self._start)
             self._rows += rows
         return painted
 

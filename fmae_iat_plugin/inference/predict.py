@@ -10,14 +10,23 @@ from typing import List, Optional
 
 from mmengine.logging import MMLogger
 
-from fmae_iat_plugin.errors import say_error
+from fmae_iat_plugin.errors import path_argument, say_error
 from fmae_iat_plugin.faces import DetectorSpec
-from fmae_iat_plugin.parallel import ParallelError, add_parallel_arguments, parallel_arguments
+from fmae_iat_plugin.files import hold_folder
+from fmae_iat_plugin.parallel import (
+    ParallelError,
+    Workers,
+    add_parallel_arguments,
+    parallel_arguments,
+)
 from fmae_iat_plugin.skipped import Skip, report_skipped
 from fmae_iat_plugin.weights.zoo_index import configs_root, resolve_model
 
+from .backends import check_device
 from .batch import Job, forget, predict_parts, read_part, split
-from .inputs import find_inputs
+from .inferencer import check_numbers
+from .inputs import Item, find_inputs, once
+from .outputs import SKIPPED, Outputs
 from .writers import WRITERS, build_writers, check_formats
 
 QUICKSTART = 'work_dirs/quickstart/fmae-iat/epoch_20.pth'
@@ -31,7 +40,7 @@ def _parse(arguments: Optional[List[str]]) -> argparse.Namespace:
     parser.add_argument('--model', help='config, .onnx file, or a name of the model zoo (python '
                         "tools/model_zoo.py list); default: the quickstart's")
     parser.add_argument('--weights', help="checkpoint; default: the zoo's, checkpoints/NAME.pth")
-    parser.add_argument('--out-dir', required=True)
+    parser.add_argument('--out-dir', required=True, type=path_argument)
     parser.add_argument('--format', default='openface',
                         help=f'some of {",".join(WRITERS)}, with commas; default: openface')
     parser.add_argument('--detector', default='dlib',
@@ -48,6 +57,8 @@ def _parse(arguments: Optional[List[str]]) -> argparse.Namespace:
                         'an exponential moving average; default: 0, none')
     parser.add_argument('--vis', action='store_true', help='also annotated images and videos, and '
                         'a timeline of each video')
+    parser.add_argument('--overwrite', action='store_true', help='remove what an earlier call '
+                        'left in --out-dir')
     add_parallel_arguments(parser)
     args = parser.parse_args(arguments)
     if args.model is None and args.weights is not None:
@@ -77,21 +88,36 @@ def _model(args: argparse.Namespace) -> tuple:
 def predict(args: argparse.Namespace) -> int:
     """Write the files; the exit code: 0 = all was read, 1 = something could not be read."""
     problems: List[Skip] = []
-    items, formats = find_inputs(args.input, problems), args.format.split(',')
+    items = once(find_inputs(args.input, problems))
+    formats = [name.strip() for name in args.format.split(',') if name.strip()]
     check_formats(formats)
+    check_numbers(args.threshold, args.smoothing, args.batch_size, args.stride)
     model, weights = _model(args)
     devices = tuple(args.device.split(',')) if args.device else (None, )
+    for device in devices:
+        check_device(device)
     detector = None if args.detector == 'none' else DetectorSpec(
         args.detector, args.detector_weights, device=devices[0] or 'cpu')
     out = Path(args.out_dir)
     job = Job(model, weights, detector, args.threshold, args.batch_size, args.stride,
               args.smoothing, devices, out if args.vis else None)
-    parts = split(items, job, out / '.parts')
-    aus = predict_parts(job, parts, parallel_arguments(args))
+    with hold_folder(out, 'a prediction'), Outputs(out, items, job.settings(), formats, args.vis,
+                                                   args.overwrite) as outputs:
+        return _predict(job, items, formats, outputs, problems, parallel_arguments(args))
+
+
+def _predict(job: Job, items: List[Item], formats: List[str], outputs: Outputs,
+             problems: List[Skip], workers: Workers) -> int:
+    """See :func:`predict`; the folder is claimed."""
+    out = outputs.folder
+    parts = split(items, job, out / '.parts', outputs.names)
+    aus = predict_parts(job, parts, workers)
+    outputs.clear()
     rows = faces = frames = 0
     pictures: List[str] = []
     with ExitStack() as stack:
-        writers = [stack.enter_context(writer) for writer in build_writers(formats, out, aus)]
+        writers = [stack.enter_context(writer)
+                   for writer in build_writers(formats, out, aus, outputs.names.__getitem__)]
         last = None
         for row in chain.from_iterable(read_part(part, problems, pictures)
                                        for part in parts):
@@ -99,13 +125,14 @@ def predict(args: argparse.Namespace) -> int:
                 writer.write(row)
             rows, faces = rows + 1, faces + row.success
             frames, last = frames + (last != (row.input, row.frame)), (row.input, row.frame)
-    skipped = out / 'skipped.csv'
-    report_skipped('Prediction', problems, str(skipped))
+    skipped = out / SKIPPED
+    report_skipped('Prediction', [*outputs.kept, *problems], str(skipped))
     forget(out / '.parts')
     sys.stdout.write(f'{frames} frames, {faces} faces, {rows - faces} frames without a face; '
                      f'{len(problems)} inputs not or not wholly readable ({skipped}); '
                      f'{sum(len(writer.paths) for writer in writers)} files of predictions'
-                     f'{f", {len(pictures)} pictures and videos" if args.vis else ""} in {out}\n')
+                     f'{f", {len(pictures)} pictures and videos" if job.pictures else ""} in {out}'
+                     '\n')
     return 1 if problems else 0
 
 

@@ -1,6 +1,7 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Frames of a camera, and images and videos of the network."""
 
+import io
 import re
 import time
 from http.client import HTTPException
@@ -13,8 +14,9 @@ import numpy as np
 from PIL import Image
 
 from fmae_iat_plugin.datasets.transforms import decode_image
-from fmae_iat_plugin.faces.structures import BAD_IMAGE, Frame
+from fmae_iat_plugin.faces.structures import BAD_IMAGE, MORE_PAGES, Frame
 from fmae_iat_plugin.skipped import Skip
+from fmae_iat_plugin.videos import PICTURE_ERRORS
 
 BAD_CAMERA = 'unreadable camera'
 LARGEST = 100 * 2**20  #: bytes of an image of the network
@@ -43,10 +45,17 @@ def read_image(url: str, problems: List[Skip]) -> Iterator[Frame]:
             data = answer.read(LARGEST + 1)
         if len(data) > LARGEST:
             raise OSError(f'it is larger than {LARGEST // 2**20} MiB')
-        yield Frame(url, 1, '', None, decode_image(data))
-    except (URLError, HTTPException, OSError, ValueError, Image.DecompressionBombError) as error:
+        image = decode_image(data)
+        with Image.open(io.BytesIO(data)) as opened:
+            more = getattr(opened, 'n_frames', 1) - 1
+    except (URLError, HTTPException, *PICTURE_ERRORS) as error:
         reason = f'{type(error).__name__}: {error}'.replace('\n', ' ')
         problems.append(Skip(url, BAD_IMAGE, url, 0, reason))
+        return
+    if more and opened.format != 'MPO':  # whose other pictures are previews of the same
+        problems.append(Skip(url, MORE_PAGES, url, 0, f'{more} further frames or pages. Remedy: '
+                             'download it; all frames of a file are predicted'))
+    yield Frame(url, 1, '', None, image)
 
 
 def read_camera(number: int, problems: List[Skip]) -> Iterator[Frame]:

@@ -10,8 +10,9 @@ a hidden file that gets its name at the end.
 import csv
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
-from typing import List, Sequence, Union
+from typing import Callable, List, Optional, Sequence, Union
 
 from fmae_iat_plugin.action_units import au_name
 from fmae_iat_plugin.extras import needs_extra
@@ -51,12 +52,16 @@ class Writer:
     Args:
         out_dir: Folder; made if need be.
         aus: Numbers of the model's action units, in the order of the probabilities.
+        name: Input -> NAME, for files of one input. Defaults to its file name, which is told apart
+            from others' there.
     """
 
     file = None  #: the open one
 
-    def __init__(self, out_dir: Union[str, Path], aus: Sequence[int]):
+    def __init__(self, out_dir: Union[str, Path], aus: Sequence[int],
+                 name: Optional[Callable[[str], str]] = None):
         self.out_dir, self.aus = Path(out_dir), tuple(aus)
+        self.name = name or UniqueNames(('skipped', 'predictions_pyfeat'))
         self.out_dir.mkdir(parents=True, exist_ok=True)
         self.paths: List[Path] = []  #: files that are complete
 
@@ -73,8 +78,12 @@ class Writer:
 
     def _complete(self) -> None:
         if self.file is not None:
-            self.file.close()
-            os.replace(self._partial, self.path)
+            try:
+                self.file.close()  # writes what waits, for which there may be no room
+                os.replace(self._partial, self.path)
+            except BaseException:
+                self.discard()
+                raise
             self.paths.append(self.path)
             self.file = None
 
@@ -86,17 +95,21 @@ class Writer:
     def discard(self) -> None:
         """Remove what is incomplete."""
         if self.file is not None:
-            self.file.close()
-            self._partial.unlink()
-            self.file = None
+            file, self.file = self.file, None
+            with suppress(OSError, ValueError):  # it cannot be completed; it is not wanted
+                file.close()
+            self._partial.unlink(missing_ok=True)
 
     def __enter__(self) -> 'Writer':
         return self
 
     def __exit__(self, kind, error, trace) -> None:
-        if kind is None:
+        if kind is not None:
+            self.discard()
+            return
+        try:
             self.close()
-        else:
+        finally:
             self.discard()
 
 
@@ -118,18 +131,18 @@ class OpenFaceWriter(_TextWriter):
     (dlib's) is written as 1. The action units of a frame without a face are empty.
     """
 
-    def __init__(self, out_dir, aus):
-        super().__init__(out_dir, aus)
+    def __init__(self, out_dir, aus, name=None):
+        super().__init__(out_dir, aus, name)
         self.occurrences = [au for au in OPENFACE_AUS if au in self.aus]
         self.occurrences += sorted(set(self.aus) - set(OPENFACE_AUS))
         self.columns = [*OPENFACE_START, *(_column(au, '_c') for au in self.occurrences),
                         *(_column(au, '_p') for au in sorted(self.aus))]
-        self._name, self._input = UniqueNames(), None
+        self._input = None
 
     def write(self, row: FacePrediction) -> None:
         if row.input != self._input or self.file is None:
             self._input = row.input
-            self._csv = csv.writer(self._open(f'{self._name(row.input)}.csv'), lineterminator='\n')
+            self._csv = csv.writer(self._open(f'{self.name(row.input)}.csv'), lineterminator='\n')
             self._csv.writerow(self.columns)
         confidence = 0 if not row.success else '' if row.confidence is None else \
             f'{min(max(row.confidence, 0), 1):.4f}'
@@ -152,8 +165,8 @@ class PyFeatWriter(_TextWriter):
     model's other action units, ``timestamp`` in seconds, ``face_id``.
     """
 
-    def __init__(self, out_dir, aus):
-        super().__init__(out_dir, aus)
+    def __init__(self, out_dir, aus, name=None):
+        super().__init__(out_dir, aus, name)
         more = [_column(au) for au in sorted(set(self.aus) - set(PYFEAT_AUS))]
         self.columns = [*PYFEAT_BOX, *_PYFEAT_LANDMARKS, *_PYFEAT_POSE, *map(_column, PYFEAT_AUS),
                         *_PYFEAT_EMOTIONS, *_PYFEAT_END, *more, 'timestamp', 'face_id']
@@ -181,8 +194,8 @@ class PyFeatWriter(_TextWriter):
 class JSONWriter(_TextWriter):
     """JSON lines, ``predictions.jsonl`` of all inputs; the schema is :data:`SCHEMA`."""
 
-    def __init__(self, out_dir, aus):
-        super().__init__(out_dir, aus)
+    def __init__(self, out_dir, aus, name=None):
+        super().__init__(out_dir, aus, name)
         self._open('predictions.jsonl')
 
     def write(self, row: FacePrediction) -> None:
@@ -201,8 +214,8 @@ class ParquetWriter(Writer):
 
     CHUNK = 4096  # rows in memory
 
-    def __init__(self, out_dir, aus):
-        super().__init__(out_dir, aus)
+    def __init__(self, out_dir, aus, name=None):
+        super().__init__(out_dir, aus, name)
         self._pyarrow = pyarrow = _import_pyarrow()
         number, real = pyarrow.int64(), pyarrow.float64()
         self.schema = pyarrow.schema(
@@ -212,7 +225,8 @@ class ParquetWriter(Writer):
              ('width', number), ('height', number),
              *((_column(au, '_c'), pyarrow.int8()) for au in self.aus),
              *((_column(au, '_p'), pyarrow.float32()) for au in self.aus)])
-        self.file = pyarrow.parquet.ParquetWriter(self._begin('predictions.parquet'), self.schema)
+        self.file = pyarrow.parquet.ParquetWriter(
+            os.path.abspath(self._begin('predictions.parquet')), self.schema)
         self._rows: List[tuple] = []
 
     def write(self, row: FacePrediction) -> None:
@@ -237,6 +251,9 @@ class ParquetWriter(Writer):
         return super().close()
 
 
+#: the file of all inputs that a format writes; the others write one for each
+WHOLE_FILES = dict(pyfeat='predictions_pyfeat.csv', json='predictions.jsonl',
+                   parquet='predictions.parquet')
 WRITERS = dict(openface=OpenFaceWriter, pyfeat=PyFeatWriter, json=JSONWriter,
                parquet=ParquetWriter)
 
@@ -268,11 +285,12 @@ def check_formats(formats: Sequence[str]) -> None:
 
 
 def build_writers(formats: Sequence[str], out_dir: Union[str, Path],
-                  aus: Sequence[int]) -> List[Writer]:
-    """Writers by name: openface, pyfeat, json, parquet.
+                  aus: Sequence[int],
+                  name: Optional[Callable[[str], str]] = None) -> List[Writer]:
+    """Writers by name: openface, pyfeat, json, parquet; see :class:`Writer` for the arguments.
 
     Raises:
         ValueError, ImportError: See :func:`check_formats`.
     """
     check_formats(formats)
-    return [WRITERS[name](out_dir, aus) for name in dict.fromkeys(formats)]
+    return [WRITERS[form](out_dir, aus, name) for form in dict.fromkeys(formats)]

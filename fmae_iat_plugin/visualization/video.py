@@ -1,13 +1,14 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """A video file whose frames keep the times that they are given, evenly spaced or not."""
 
+import os
 from fractions import Fraction
 from pathlib import Path
 from typing import Union
 
 import numpy as np
 
-from fmae_iat_plugin.faces.frames import import_av
+from fmae_iat_plugin.videos import import_av
 
 CODECS = ('libx264', 'libopenh264', 'mpeg4')  #: the first one that PyAV was built with is used
 TICK = Fraction(1, 60000)  #: seconds; divides the frames of 24, 25, 30, 50, 60 per second
@@ -21,7 +22,7 @@ class VideoFile:
         width, height: Size of the frames, even.
 
     Raises:
-        ImportError, ValueError: If PyAV is not installed, or has no encoder.
+        ValueError: If PyAV has no encoder.
     """
 
     def __init__(self, path: Union[str, Path], width: int, height: int):
@@ -30,7 +31,7 @@ class VideoFile:
         if codec is None:
             raise ValueError(f'PyAV {av.__version__} was built without {", ".join(CODECS)}. '
                              "Remedy: pip install --force-reinstall av.")
-        self._container = av.open(str(path), 'w', format='mp4')
+        self._container = av.open(os.path.abspath(path), 'w', format='mp4')
         self._stream = self._container.add_stream(codec, rate=25)
         self._stream.width, self._stream.height = width, height
         self._stream.pix_fmt = 'yuv420p'

@@ -13,13 +13,23 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 from PIL import Image
 
+from fmae_iat_plugin.datasets.decoding import decode_image
 from fmae_iat_plugin.faces.crop import crop_face
-from fmae_iat_plugin.faces.frames import import_av
+from fmae_iat_plugin.files import short_name
 from fmae_iat_plugin.inference.inferencer import AUInferencer
 from fmae_iat_plugin.inference.pictures import PictureWriter
 from fmae_iat_plugin.inference.predictions import FacePrediction
 from fmae_iat_plugin.inference.writers import JSONWriter, OpenFaceWriter
 from fmae_iat_plugin.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from fmae_iat_plugin.videos import (
+    PICTURE_ERRORS,
+    film,
+    import_av,
+    is_animated,
+    open_video,
+    seconds,
+    shown_frames,
+)
 from fmae_iat_plugin.visualization import Painter
 
 #: Containers of FFmpeg that hold their frames themselves; a playlist could name other files.
@@ -90,9 +100,15 @@ class Demo:
         try:
             with Image.open(path) as image:
                 self._check_pixels(*image.size)
-        except (OSError, Image.DecompressionBombError, SyntaxError) as error:
+                more = getattr(image, 'n_frames', 1) - 1
+            value = decode_image(Path(path).read_bytes()) if more and is_animated(path) else path
+        except LimitError:
+            raise
+        except PICTURE_ERRORS as error:
             raise ValueError('the file cannot be read as an image.') from error
-        rows, frames, warning = self._predict(path, lambda image, rows: None)
+        rows, frames, warning = self._predict(value, lambda image, rows: None, Path(path).name)
+        if value is not path:
+            warning = f'only the first of its {more + 1} frames was looked at'
         folder = self._folder()
         files = []
         for name, found in rows.items():
@@ -107,7 +123,7 @@ class Demo:
         """Predict a frame of a camera, uint8 RGB ``[H, W, 3]``; leaves no file."""
         self._check_pixels(image.shape[1], image.shape[0])
         rows, frames, _ = self._predict(np.ascontiguousarray(image[..., ::-1]),
-                                        lambda image, rows: None)
+                                        lambda image, rows: None, 'camera')
         return Outcome(rows, self._boxes(*frames[0]))
 
     def video(self, path: str) -> Outcome:
@@ -127,23 +143,24 @@ class Demo:
                     for row in found:
                         self._write(writers[name], row)
 
-            rows, _, warning = self._predict(path, on_frame)
+            rows, _, warning = self._predict(path, on_frame, Path(path).name)
         films, lines = ([folder / f'{_stem(path, name)}_{ending}' for name in self.models]
                         for ending in ('annotated.mp4', 'timeline.png'))
         files = [file for name in self.models for file in self._files(folder, path, name)]
         return Outcome(rows, None, films, lines, [*files, *films, *lines], warning)
 
-    def _predict(self, value, on_frame) -> tuple:
+    def _predict(self, value, on_frame, name: str) -> tuple:
         """Rows of each model; the first frames with their rows; what was wrong."""
-        name = 'camera' if isinstance(value, np.ndarray) else Path(value).name
         first = next(iter(self.models.values()))
         rows = {model: [] for model in self.models}
-        frames = []
+        frames, start = [], 0.
 
         def each(image, found):
+            nonlocal start
             self._check_pixels(image.shape[1], image.shape[0])
-            if found[0].frame > self.limits.frames or \
-                    (found[0].timestamp or 0) > self.limits.seconds:
+            time = found[0].timestamp or 0.
+            start = start if frames else time  # a container's clock need not begin at 0
+            if found[0].frame > self.limits.frames or time - start > self.limits.seconds:
                 raise LimitError(self._too_long())
             found = [row._replace(input=name) for row in found]  # not where the server keeps it
             all_rows = {model: found if infer is first else _again(infer, image, found)
@@ -207,18 +224,17 @@ class Demo:
                              'one, or tools/predict.py.')
 
     def _check_video(self, path: str) -> None:
-        av = import_av()
         try:
-            with av.open(path, options=dict(format_whitelist=CONTAINERS,
-                                            protocol_whitelist='file')) as container:
-                if not container.streams.video:
+            with open_video(path, options=dict(format_whitelist=CONTAINERS,
+                                               protocol_whitelist='file')) as container:
+                stream = film(container)
+                if stream is None:
                     raise ValueError('the file has no video stream.')
-                stream = container.streams.video[0]
                 self._check_pixels(stream.width, stream.height)
-                if (container.duration or 0) / 1e6 > self.limits.seconds or \
-                        stream.frames > self.limits.frames:
+                if seconds(container) > self.limits.seconds or \
+                        shown_frames(container, stream) > self.limits.frames:
                     raise LimitError(self._too_long())
-        except av.FFmpegError as error:
+        except import_av().FFmpegError as error:
             raise ValueError('the file cannot be read as a video.') from error
 
     def _too_long(self) -> str:
@@ -242,7 +258,7 @@ def _slug(name: str) -> str:
 
 
 def _stem(path: str, name: str) -> str:
-    return f'{_slug(name)}_{Path(path).stem}'
+    return short_name(f'{_slug(name)}_{Path(path).stem}')
 
 
 def purge(root: Path, keep: float = KEEP) -> None:

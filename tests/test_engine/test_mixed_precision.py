@@ -1,6 +1,7 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Mixed precision with an accelerator, fp32 without."""
 
+import pytest
 import torch
 from mmengine.optim import OptimWrapper
 from mmpretrain.registry import OPTIM_WRAPPERS
@@ -15,8 +16,9 @@ def optimizer():
     return torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=0.5)
 
 
-def test_fp32_on_a_cpu(monkeypatch):
-    monkeypatch.setattr(mixed_precision, 'get_device', lambda: 'cpu')
+@pytest.mark.parametrize('device', ['cpu', 'mps'])
+def test_fp32_where_mmengine_has_no_amp(monkeypatch, device):
+    monkeypatch.setattr(mixed_precision, 'get_device', lambda: device)
     wrapper = OPTIM_WRAPPERS.build(CONFIG, default_args=dict(optimizer=optimizer()))
     assert type(wrapper) is OptimWrapper and wrapper._accumulative_counts == 2
 

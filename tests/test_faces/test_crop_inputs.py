@@ -2,6 +2,7 @@
 """What is found in a source, in which order, and cut into which units."""
 
 import pytest
+from PIL import Image
 
 from fmae_iat_plugin.faces import CropError, CropOptions
 from fmae_iat_plugin.faces.crop_inputs import CHUNK, find_source
@@ -115,3 +116,33 @@ def test_a_folder_behind_links_and_after_a_mac(tmp_path):
     assert units(source) == [('images 1', False, ['a.jpg', 'linked/b.jpg'])]
     assert sorted(entry.item for entry in source.passed_over) == [
         str(tmp_path / 'in/c.heic'), str(tmp_path / 'in/gone.jpg')]
+
+
+def test_links_animations_and_files_that_are_not_read(tmp_path):
+    folder, other = tmp_path / 'in', tmp_path / 'other'
+    folder.mkdir()
+    other.mkdir()
+    for path in (folder / 'a.png', other / 'b.jpg'):
+        Image.new('RGB', (8, 8)).save(path)
+    frames = [Image.new('RGB', (8, 8), (60 * k, 0, 0)) for k in range(3)]
+    frames[0].save(folder / 'c.gif', save_all=True, append_images=frames[1:])
+    (folder / 'there').symlink_to(other, target_is_directory=True)
+    (folder / 'gone.png').symlink_to(tmp_path / 'nothing.png')
+    (folder / 'd.heic').write_bytes(b'\0\0\0\x18ftypheic')
+    found = find_source(folder, tmp_path / 'out', CropOptions())
+    assert [[frame.source for frame in unit.frames] or unit.name for unit in found.units] == [
+        ['a.png', 'there/b.jpg'], 'c.gif']
+    assert found.units[1].video == folder / 'c.gif' and found.units[1].related
+    assert [(entry.item, entry.reason.partition(':')[0]) for entry in found.passed_over] == [
+        (str(folder / 'd.heic'), 'not predicted or cropped'),
+        (str(folder / 'gone.png'), 'link to something that does not exist')]
+    with pytest.raises(CropError, match="d.heic: the suffix is '.heic'; pictures are read from"):
+        find_source(folder / 'd.heic', tmp_path / 'out', CropOptions())
+
+
+def test_stems_leave_room_for_an_ending(tmp_path):
+    for letter in 'ab':
+        Image.new('RGB', (8, 8)).save(tmp_path / f'{"x" * 250}{letter}.png')
+    unit, = find_source(tmp_path, tmp_path / 'out', CropOptions()).units
+    stems = [frame.stem for frame in unit.frames]
+    assert len(set(stems)) == 2 and max(map(len, stems)) <= 255 - len('_12.jpg')

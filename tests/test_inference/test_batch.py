@@ -15,7 +15,9 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmpretrain.registry import MODELS
+from PIL import Image
 
+from fmae_iat_plugin.faces import DetectorSpec
 from fmae_iat_plugin.inference import batch, streams
 from fmae_iat_plugin.inference.inputs import find_inputs
 from fmae_iat_plugin.inference.predict import main
@@ -62,7 +64,7 @@ def test_processes_change_no_byte(run, tmp_path, capsys):
     assert main(run('two', '--workers', '2')) == 1
     assert capsys.readouterr().out.replace(str(tmp_path / 'two'), '') == said
     one, two = contents(tmp_path / 'one'), contents(tmp_path / 'two')
-    assert one == two and len(one) == VIDEOS + 2 + 3  # no trace of the parts
+    assert one == two and len(one) == VIDEOS + 2 + 4  # no trace of the parts
 
 
 def test_what_is_finished_is_not_repeated(run, tmp_path, monkeypatch):
@@ -103,6 +105,26 @@ def test_other_options_or_files_are_other_parts(run, tmp_path):
     with open(tmp_path / 'in' / 'v0.avi', 'ab') as file:
         file.write(b'more')
     assert name(job) not in (first, second)
+
+
+def test_another_content_of_a_detector_or_config_makes_other_parts(tmp_path):
+    """Under the same name, of the same size, at the same time."""
+    Image.new('RGB', (4, 4)).save(tmp_path / 'a.png')
+    items = find_inputs(tmp_path / 'a.png')
+    base, config, weights = (tmp_path / name for name in ('base.py', 'config.py', 'detector.pth'))
+    base.write_text('value = 1')
+    config.write_text("_base_ = ['base.py']")
+    weights.write_bytes(b'one')
+    os.utime(weights, (1, 1))
+    job = batch.Job(str(config), None, DetectorSpec('detector.py', str(weights)))
+    names = set()
+    for change in (lambda: None, lambda: weights.write_bytes(b'two'),
+                   lambda: base.write_text('value = 2')):
+        change()
+        os.utime(weights, (1, 1))
+        names.add(batch.split(items, job, tmp_path)[0].path.name)
+    assert len(names) == 3
+    assert batch.split(items, job, tmp_path)[0].path.name in names
 
 
 def test_parts_are_dealt_out_to_the_devices(tmp_path):

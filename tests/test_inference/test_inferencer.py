@@ -13,6 +13,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import default_collate
 from mmpretrain.registry import DATASETS, MODELS
+from PIL import Image
 
 from fmae_iat_plugin.faces import Detections
 from fmae_iat_plugin.inference.inferencer import AUInferencer
@@ -315,7 +316,7 @@ def test_pictures_are_returned_and_written(trained, tmp_path):
     assert result['predictions'] == infer(inputs)
     boxes, empty = result['visualization']
     assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
-        'a_annotated.jpg', 'array 2_annotated.jpg']
+        'a_annotated.jpg', 'array 2_annotated.jpg', 'prediction.json']
     saved = cv2.imread(str(tmp_path / 'out' / 'a_annotated.jpg'))
     assert np.abs(saved.astype(int) - boxes).mean() < 4
     for row in result['predictions'][:2]:
@@ -323,3 +324,46 @@ def test_pictures_are_returned_and_written(trained, tmp_path):
         edge = boxes[(y1 + y2) // 2, x1]
         assert not (edge == 255).all() and (boxes[(y1 + y2) // 2, x1 + 5] == 255).all()
     assert (empty[40:120, :200] == 0).all()
+
+
+def test_calls_into_one_folder_lose_nothing(trained, tmp_path):
+    cfg, path, _ = trained
+    for name in 'ab':
+        cv2.imwrite(str(tmp_path / f'{name}.png'), scene((10, 40)))
+    infer = AUInferencer(cfg, path, 'cpu', Blobs())
+    out = tmp_path / 'out'
+    for name in 'ab':
+        infer(tmp_path / f'{name}.png', pred_out_dir=out)
+    assert sorted(file.name for file in out.iterdir()) == [
+        'a.csv', 'b.csv', 'prediction.json', 'skipped.csv']
+    infer(tmp_path / 'a.png', pred_out_dir=tmp_path / 'lines', formats=['json'])
+    with pytest.raises(ValueError, match='predictions.jsonl would be overwritten'):
+        infer(tmp_path / 'b.png', pred_out_dir=tmp_path / 'lines', formats=['json'])
+    infer(tmp_path / 'b.png', pred_out_dir=tmp_path / 'lines', formats=['json'], overwrite=True)
+    text = (tmp_path / 'lines' / 'predictions.jsonl').read_text()
+    assert 'b.png' in text and 'a.png' not in text
+
+
+def test_a_pillow_image_is_the_file_it_was_opened_from(trained, tmp_path):
+    cfg, path, _ = trained
+    cv2.imwrite(str(tmp_path / 'a.png'), scene((10, 40)))
+    infer = AUInferencer(cfg, path, 'cpu', Blobs())
+    expected, = infer(tmp_path / 'a.png')
+    found, = infer(Image.open(tmp_path / 'a.png'))
+    assert found['aus'] == expected['aus'] and found['box'] == expected['box']
+
+
+@pytest.mark.parametrize('threshold', [1.5, -.1, float('nan'), 'high', [.5, 2., .5], [.5, .5]])
+def test_thresholds_out_of_range(trained, threshold):
+    cfg, path, _ = trained
+    with pytest.raises(ValueError, match='threshold'):
+        AUInferencer(cfg, path, 'cpu', Blobs(), threshold=threshold)
+
+
+def test_scores_that_are_not_finite_are_refused(trained, tmp_path):
+    cfg, path, _ = trained
+    infer = AUInferencer(cfg, path, 'cpu', Blobs())
+    infer.backend.model.head.fc.bias.data[1] = float('nan')
+    with pytest.raises(ValueError, match=f'{path} gives probabilities that are not finite'):
+        infer(scene((10, 40)), pred_out_dir=tmp_path / 'out')
+    assert not (tmp_path / 'out').exists()

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from fmae_iat_plugin.inference.inputs import find_inputs, read_items
+from fmae_iat_plugin.inference.inputs import find_inputs, once, read_items
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def greys(inputs):
     """The grey values of the frames of inputs, in order; nothing may be unreadable."""
     problems = []
     values = [int(frame.image[0, 0, 0]) for _, frame in
-              read_items(find_inputs(inputs), 1, problems)]
+              read_items(once(find_inputs(inputs)), 1, problems)]
     assert problems == []
     return values
 

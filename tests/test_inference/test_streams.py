@@ -8,6 +8,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from fmae_iat_plugin.inference import streams
 from fmae_iat_plugin.inference.inputs import find_inputs, read_items
@@ -44,6 +45,14 @@ def test_an_image_of_the_network(server):
     assert [entry.item for entry in problems] == [f'{address}/c.jpg', f'{address}/d.png']
     assert {entry.reason for entry in problems} == {'unreadable image'}
     assert '404' in problems[1].detail
+
+
+def test_of_an_animation_of_the_network_it_is_said_what_was_left_out(server):
+    folder, address = server
+    frames = [Image.new('RGB', (8, 8), (60 * k, 0, 0)) for k in range(4)]
+    frames[0].save(folder / 'a.gif', save_all=True, append_images=frames[1:])
+    frames, (problem, ) = read(f'{address}/a.gif')
+    assert len(frames) == 1 and problem.detail.startswith('3 further frames')
 
 
 def test_a_huge_image_of_the_network_is_refused(server, monkeypatch):

@@ -11,6 +11,7 @@ import torch
 from mmengine.config import Config
 from mmpretrain.registry import MODELS
 
+from fmae_iat_plugin.files import hold_folder
 from fmae_iat_plugin.inference.inferencer import AUInferencer
 from fmae_iat_plugin.inference.predict import main
 
@@ -37,7 +38,7 @@ def test_files_and_exit_codes(files, tmp_path, capsys):
     assert '2 frames, 2 faces, 0 frames without a face' in said
     assert said.endswith(f"skipped.csv); 3 files of predictions in {tmp_path / 'out'}\n")
     assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
-        'a.csv', 'b.csv', 'predictions.jsonl', 'skipped.csv']
+        'a.csv', 'b.csv', 'prediction.json', 'predictions.jsonl', 'skipped.csv']
     lines = (tmp_path / 'out' / 'predictions.jsonl').read_text().splitlines()
     rows = AUInferencer(config, weights, 'cpu', detector=None)(folder)
     assert [json.loads(line) for line in lines] == rows
@@ -127,10 +128,70 @@ def test_vis_gives_a_picture_of_each_input(files, tmp_path, workers, capsys):
     assert main([str(folder), '--model', config, '--weights', weights, '--out-dir', str(out),
                  '--detector', 'none', '--device', 'cpu', '--vis', '--workers', workers]) == 0
     names = {path.name for path in out.iterdir()}
-    assert names == {'a.csv', 'b.csv', 'a.avi.csv', 'skipped.csv', 'a_annotated.jpg',
-                     'b_annotated.jpg', 'a.avi_annotated.mp4', 'a.avi_timeline.png'}
+    assert names == {'a.csv', 'b.csv', 'a.avi.csv', 'skipped.csv', 'prediction.json',
+                     'a_annotated.jpg', 'b_annotated.jpg', 'a.avi_annotated.mp4',
+                     'a.avi_timeline.png'}
     assert capsys.readouterr().out.endswith(
         f'skipped.csv); 3 files of predictions, 4 pictures and videos in {out}\n')
     with av.open(str(out / 'a.avi_annotated.mp4')) as container:
         times = [float(frame.time) for frame in container.decode(video=0)]
     np.testing.assert_allclose(times, [0, .1, .2], atol=1e-4)
+
+
+def test_other_inputs_do_not_replace_what_is_there(files, tmp_path, capsys):
+    config, weights, folder = files
+    options = ['--model', config, '--weights', weights, '--out-dir', str(tmp_path / 'out'),
+               '--format', 'json', '--detector', 'none', '--device', 'cpu']
+    assert main([str(folder / 'a.png'), *options]) == 0
+    before = (tmp_path / 'out' / 'predictions.jsonl').read_bytes()
+    assert main([str(folder / 'b.png'), *options]) == 2
+    assert 'predictions.jsonl would be overwritten' in capsys.readouterr().err
+    assert (tmp_path / 'out' / 'predictions.jsonl').read_bytes() == before
+    assert main([str(folder / 'b.png'), *options, '--overwrite']) == 0
+    line, = (tmp_path / 'out' / 'predictions.jsonl').read_text().splitlines()
+    assert json.loads(line)['input'] == str(folder / 'b.png')
+
+
+def test_a_folder_in_use_is_left_alone(files, tmp_path, capsys):
+    config, weights, folder = files
+    with hold_folder(tmp_path / 'out', 'a prediction'):
+        assert main([str(folder), '--model', config, '--weights', weights, '--detector', 'none',
+                     '--out-dir', str(tmp_path / 'out')]) == 2
+    assert f'{tmp_path / "out"} is in use: a prediction (process' in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize('options,words', [
+    (['--threshold', '1.5'], 'threshold is 1.5'), (['--threshold', 'nan'], 'threshold is nan'),
+    (['--smoothing', 'nan'], 'smoothing is nan'), (['--smoothing', 'inf'], 'smoothing is inf'),
+    (['--stride', '0'], 'stride 0'), (['--batch-size', '0'], 'batch_size 0'),
+    (['--device', 'gpu'], "device 'gpu' is unknown"),
+    (['--device', 'cpu,cuda:99'], "device 'cuda:99' is not on this machine"),
+    (['--format', ','], 'no format was given'),
+    (['--model', 'configs/fmae/fmae_vit-small_face9m.py'], 'is no model of action units')])
+def test_options_that_make_no_sense_are_one_line(files, repo, tmp_path, capsys, monkeypatch,
+                                                 options, words):
+    monkeypatch.chdir(repo)
+    config, weights, folder = files
+    assert main([str(folder), '--model', config, '--weights', weights, '--detector', 'none',
+                 '--out-dir', str(tmp_path / 'out'), *options]) == 2
+    assert words in capsys.readouterr().err.splitlines()[-1]
+    assert not (tmp_path / 'out').exists()
+
+
+def test_an_empty_output_folder_is_not_the_current_one(files, capsys):
+    with pytest.raises(SystemExit, match='2'):
+        main([str(files[2]), '--out-dir', ''])
+    assert 'the path is empty' in capsys.readouterr().err
+
+
+def test_weights_of_a_training_that_diverged_are_refused(files, tmp_path, capsys):
+    config, weights, folder = files
+    content = torch.load(weights)
+    content['state_dict']['head.fc.weight'][0, 0] = float('nan')
+    torch.save(content, weights)
+    assert main([str(folder), '--model', config, '--weights', weights, '--detector', 'none',
+                 '--out-dir', str(tmp_path / 'out'), '--device', 'cpu']) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert weights in error and 'finite' in error
+    assert not list((tmp_path / 'out').rglob('*.csv'))

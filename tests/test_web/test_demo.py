@@ -4,13 +4,16 @@
 import json
 import os
 import time
+from fractions import Fraction
 
+import av
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from mmengine.config import Config
+from PIL import Image
 
 from fmae_iat_plugin.faces import Detections
 from fmae_iat_plugin.inference.inferencer import AUInferencer
@@ -170,3 +173,29 @@ def test_old_files_go_and_new_ones_stay(tmp_path):
     os.utime(tmp_path / 'used' / 'deep' / 'f')
     purge(tmp_path, 50)
     assert sorted(path.name for path in tmp_path.iterdir()) == ['new', 'used']
+
+
+def test_a_clock_that_begins_at_an_hour_does_not_make_a_long_video(models, tmp_path):
+    path = tmp_path / 'late.mkv'
+    with av.open(str(path), 'w') as box:
+        stream = box.add_stream('mpeg4', rate=10)
+        stream.width, stream.height, stream.pix_fmt = 200, 120, 'yuv420p'
+        for number in range(4):
+            frame = av.VideoFrame.from_ndarray(scene((10, 10)), format='bgr24')
+            frame.pts, frame.time_base = 36000 + number, Fraction(1, 10)
+            box.mux(stream.encode(frame))
+        box.mux(stream.encode(None))
+    outcome = Demo(models, Limits(seconds=2), tmp_path).video(str(path))
+    times = [row.timestamp for row in next(iter(outcome.rows.values()))]
+    np.testing.assert_allclose(times, 3600 + np.arange(4) / 10, atol=1e-3)
+    with av.open(str(outcome.videos[0])) as box:  # what is drawn begins at once
+        np.testing.assert_allclose([float(frame.time) for frame in box.decode(video=0)],
+                                   np.arange(4) / 10, atol=1e-3)
+
+
+def test_of_an_animation_the_page_shows_the_first_frame_and_says_so(demo, tmp_path):
+    frames = [Image.fromarray(scene((10 + 20 * k, 10))[..., ::-1]) for k in range(3)]
+    frames[0].save(tmp_path / 'a.webp', save_all=True, append_images=frames[1:], lossless=True)
+    outcome = demo.image(str(tmp_path / 'a.webp'))
+    assert outcome.warning == 'only the first of its 3 frames was looked at'
+    assert {row.input for rows in outcome.rows.values() for row in rows} == {'a.webp'}

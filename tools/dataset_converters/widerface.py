@@ -5,14 +5,14 @@ import argparse
 
 from fmae_iat_plugin.converters import ConversionError
 from fmae_iat_plugin.converters.widerface import convert_widerface
-from fmae_iat_plugin.errors import ends_in_words
+from fmae_iat_plugin.errors import ends_in_words, path_argument
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('release', metavar='RELEASE',
+    parser.add_argument('release', type=path_argument, metavar='RELEASE',
                         help='folder with wider_face_split, WIDER_train and WIDER_val')
-    parser.add_argument('out', metavar='OUT', help='output folder')
+    parser.add_argument('out', type=path_argument, metavar='OUT', help='output folder')
     parser.add_argument('--place', choices=('link', 'copy', 'symlink'), default='link',
                         help='how images get into OUT/images: hard link (a copy across file '
                         'systems), copy, or symbolic link')

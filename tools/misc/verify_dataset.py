@@ -30,7 +30,7 @@ def main():
     try:
         report = verify_table(args.table, args.images, args.protocol, args.reference,
                               parallel_arguments(args))
-    except (FileNotFoundError, ValueError, ParallelError) as error:
+    except (OSError, ValueError, ParallelError) as error:
         parser.error(str(error))
     print_report(report, Console())
     if args.json:
