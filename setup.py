@@ -51,7 +51,7 @@ setup(
     packages=find_packages(include=['fmae_iat_plugin', 'fmae_iat_plugin.*']),
     package_data={'fmae_iat_plugin': ['datasets/protocols/*.json', 'evaluation/published/*.json',
                                       'visualization/templates/*',
-                                      'inference/schemas/*.json']},
+                                      'inference/writers/schemas/*.json']},
     cmdclass=dict(build_py=BuildWithMim),
     install_requires=requirements('runtime'),
     extras_require=extras,

@@ -32,29 +32,11 @@ from fmae_iat_plugin.videos import (
 )
 from fmae_iat_plugin.visualization import Painter
 
+from .limits import LimitError, Limits
+
 #: Containers of FFmpeg that hold their frames themselves; a playlist could name other files.
 CONTAINERS = 'mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,asf,flv'
 KEEP = 1800  #: seconds that files stay
-
-
-class Limits(NamedTuple):
-    """Bounds of an upload.
-
-    Attributes:
-        megabytes (int): Of a file.
-        pixels (int): Of an image or frame.
-        seconds (float): Of a video.
-        frames (int): Of a video.
-    """
-
-    megabytes: int = 100
-    pixels: int = 50_000_000
-    seconds: float = 60.
-    frames: int = 3600
-
-
-class LimitError(ValueError):
-    """An upload is beyond the bounds; the message says which and what to do."""
 
 
 class Outcome(NamedTuple):

@@ -17,7 +17,8 @@ from fmae_iat_plugin.inference.inferencer import AUInferencer
 from fmae_iat_plugin.visualization.bars import CSS, bars_html, wide_image
 from fmae_iat_plugin.weights.zoo_index import configs_root, resolve_model
 
-from .demo import Demo, Limits, Outcome, merge_rows, purge
+from .demo import Demo, Outcome, merge_rows, purge
+from .limits import Limits
 
 RENDERED = ("**These models are the quickstart's: trained on rendered faces only. What they say of "
             'real faces is no measure of anything.**')

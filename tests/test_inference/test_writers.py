@@ -116,7 +116,7 @@ def test_json_lines_keep_the_schema(tmp_path):
 
 def test_parquet_has_types_and_nulls(tmp_path, monkeypatch):
     pytest.importorskip('pyarrow')
-    monkeypatch.setattr('fmae_iat_plugin.inference.writers.ParquetWriter.CHUNK', 2)
+    monkeypatch.setattr('fmae_iat_plugin.inference.writers.parquet.ParquetWriter.CHUNK', 2)
     path, = write(tmp_path, 'parquet')
     table = pd.read_parquet(path)
     assert list(table) == ['input', 'frame', 'timestamp', 'face_id', 'success', 'confidence', 'x1',

@@ -17,7 +17,8 @@ from PIL import Image
 
 from fmae_iat_plugin.faces import Detections
 from fmae_iat_plugin.inference.inferencer import AUInferencer
-from fmae_iat_plugin.web.demo import Demo, LimitError, Limits, merge_rows, purge
+from fmae_iat_plugin.web.demo import Demo, merge_rows, purge
+from fmae_iat_plugin.web.limits import LimitError, Limits
 
 AUS = (12, 1, 24)
 
