@@ -115,7 +115,7 @@ def find_inputs(inputs: Union[Input, Iterable[Input]], problems: Optional[List[S
         (problems if passed_over is None else passed_over).extend(passed)
     if not found:
         raise first or ValueError('there is nothing to predict: the list of inputs is empty.')
-    return list(found.values())
+    return found
 
 
 def once(items: Sequence[Item]) -> List[Item]:
