@@ -22,9 +22,10 @@ class CheckSetupHook(Hook):
     ``accumulative_counts`` of sampler and optimizer wrapper against each other.
 
     When a checkpoint is tested or resumed: every weight of the model is in it with that
-    shape, and nothing is left over. ``adversary.*`` may differ when testing: prediction does not
-    use it. To start from a checkpoint that fits in part, drop this hook from ``custom_hooks``, or
-    load the encoder with ``model.pretrained``.
+    shape, and nothing is left over. What the model names ``training_only``, such as the
+    adversary, may differ when testing: prediction does not use it. To start from a checkpoint that
+    fits in part, drop this hook from ``custom_hooks``, or load the encoder with
+    ``model.pretrained``.
     """
 
     priority = 'VERY_HIGH'
@@ -68,8 +69,9 @@ class CheckSetupHook(Hook):
         model = {name: tuple(value.shape)
                  for name, value in _unwrap(runner.model).state_dict().items()}
         if testing:
+            unused = getattr(_unwrap(runner.model), 'training_only', ('adversary', ))
             saved, model = ({name: shape for name, shape in shapes.items()
-                             if not name.startswith('adversary.')} for shapes in (saved, model))
+                             if name.split('.')[0] not in unused} for shapes in (saved, model))
         problems = _listed('in the model only', sorted(set(model) - set(saved)))
         problems += _listed('in the checkpoint only', sorted(set(saved) - set(model)))
         problems += _listed('of another shape (checkpoint, model)', [

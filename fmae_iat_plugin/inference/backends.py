@@ -40,7 +40,7 @@ def open_model(model: Union[str, Path, Config], weights: Optional[str] = None,
 
 
 class TorchBackend:
-    """The config's model without its adversary.
+    """The config's model without what it needs for training alone, such as its adversary.
 
     On CPUs a batch is dealt out to threads of one core each. PyTorch's own way, all cores on each
     operation in turn, makes them wait for each other wherever one of them also looks for faces.
@@ -61,7 +61,9 @@ class TorchBackend:
     """
 
     def __init__(self, cfg: Config, weights: Optional[str] = None, device: Optional[str] = None):
-        self.model = MODELS.build({**cfg.model, 'adversary': None, 'pretrained': None})
+        kind = MODELS.get(cfg.model.type)
+        self._unused = getattr(kind, 'training_only', ('adversary', ))
+        self.model = MODELS.build({**cfg.model, **dict.fromkeys(self._unused), 'pretrained': None})
         self.outputs: int = self.model.head.num_classes
         self.threshold = getattr(self.model.head, 'thr', 0.5)
         self.aus: Optional[Tuple[int, ...]] = None
@@ -75,7 +77,7 @@ class TorchBackend:
     def _load(self, weights: str) -> None:
         content = read_checkpoint(weights)
         saved = {name: value for name, value in find_weights(content, weights).items()
-                 if not name.startswith('adversary.')}
+                 if name.split('.')[0] not in self._unused}
         own = self.model.state_dict()
         wrong = misfits(saved, own)
         if wrong:

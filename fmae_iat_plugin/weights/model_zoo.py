@@ -43,8 +43,6 @@ from .zoo_index import (
 SCHEME = 'fmae-zoo://'  # what stands in MMPretrain's index in the place of an address
 _MMDET = 'configs/face_detection/'  # built by mmdet: not MMPretrain's to know
 _PROTOCOLS = dict(BP4D='bp4d', BP4DPlus='bp4dplus', DISFA='disfa')
-# a part of the model that a file may be without: nothing that predicts
-_OPTIONAL = dict(MAE='neck.', AUClassifier='adversary.')
 
 
 def register_zoo() -> None:
@@ -92,12 +90,13 @@ def check_fit(model: ZooModel, weights: Dict[str, Tensor], path) -> None:
     cfg = Config.fromfile(model.config).model
     with torch.device('meta'), DefaultScope.overwrite_default_scope('mmpretrain'):
         own = MODELS.build({**cfg, 'data_preprocessor': None}).state_dict()
-    part = _OPTIONAL[cfg.type]
-    if any(name.startswith(part) for name in own) and not any(
-            name.startswith(part) for name in weights):
-        MMLogger.get_current_instance().warning(
-            '%s has no %s*: that part of the model keeps its initial values', path, part)
-        own = {name: value for name, value in own.items() if not name.startswith(part)}
+    # parts of the model that a file may be without: nothing that predicts
+    for part in getattr(MODELS.get(cfg.type), 'training_only', ('neck', )):
+        if any(name.split('.')[0] == part for name in own) and not any(
+                name.split('.')[0] == part for name in weights):
+            MMLogger.get_current_instance().warning(
+                '%s has no %s.*: that part of the model keeps its initial values', path, part)
+            own = {name: value for name, value in own.items() if name.split('.')[0] != part}
     wrong = misfits(weights, own)
     if wrong:
         raise ValueError(f'{path} does not fit {model.name}: {len(wrong)} weights are missing, left'
