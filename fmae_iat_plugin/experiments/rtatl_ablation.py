@@ -34,13 +34,16 @@ from fmae_iat_plugin.weights.zoo_index import configs_root
 from .rtatl_measure import flow_errors, infilling_errors, predictions
 from .rtatl_tables import tables
 
-FACES = dict(subjects=24, frames=100, size=64, shortcut=1.0, aus=(1, 2, 4, 6, 9, 12, 25, 26))
+FACES = dict(subjects=36, frames=60, size=64, shortcut=0.0, aus=(1, 2, 4, 6, 9, 12, 25, 26))
 DELTA = 4  # frames to the future that the flow leads to
 SEEDS = (11, 12, 13)
 #: name -> config; the last has its own regions for each face in training
 ARMS = {'none': 'none', 'inpainting': 'inpainting', 'flow': 'flow', 'both': 'rtatl',
         'both + IAT': 'rtatl-iat', 'both, landmarks': 'rtatl'}
 BATCH = 32
+#: percent of the labels -> epochs (passes over the labelled frames): 270 updates each
+EPOCHS = {10: 30, 100: 6}
+EVERY = 4  # in-filling is measured on each fourth unseen face
 
 
 class Run(NamedTuple):
@@ -98,14 +101,14 @@ def run_config(run: Run, work: Path, epochs: Optional[Dict[int, int]] = None,
         'randomness.seed': run.seed, 'work_dir': str(work / run.folder),
         'default_hooks.checkpoint': dict(type='CheckpointHook', interval=-1, save_last=True,
                                          max_keep_ckpts=2),
-        'train_cfg.val_interval': 10**6, 'log_level': 'WARNING',
+        'log_level': 'WARNING',
         'env_cfg.mp_cfg.opencv_num_threads': 1})
     if run.arm == 'both, landmarks':
         cfg.model.neck.regions = 'landmarks'
-    if epochs:
-        cfg.train_cfg.max_epochs = epochs[run.percent]
-    cfg.merge_from_dict(options or {})
+    cfg.train_cfg.max_epochs = (epochs or EPOCHS)[run.percent]
     cfg.train_cfg.val_interval = cfg.train_cfg.max_epochs
+    cfg.param_scheduler.warmup_epochs = cfg.train_cfg.max_epochs / 10
+    cfg.merge_from_dict(options or {})
     return cfg
 
 
@@ -135,7 +138,7 @@ def train_and_measure(run: Run, work: Path, epochs: Optional[Dict[int, int]] = N
     if run.arm == 'both, landmarks':
         stored['scores_landmarks'] = predictions(model, dataset, landmarks=True)['scores']
     if model.inpainting is not None:
-        for name, values in infilling_errors(model, dataset).items():
+        for name, values in infilling_errors(model, dataset, EVERY).items():
             stored[f'infilling_{name}'] = values
     if model.flow is not None:
         for name, values in flow_errors(model, dataset).items():

@@ -3,9 +3,10 @@
 
 Each frame gets a future of its own. Its action units relax: after ``delta`` frames there is
 ``0.5 ** (delta / h)`` left of the intensity, with a half-life h of 1 to 3 frames, drawn for the
-frame. The head turns back to the front with a half-life of 4 frames, and drifts. So part of the
-motion can be foreseen from one image (what is active will relax) and part cannot (how fast, and the
-drift), as in a video of spontaneous behaviour. This is a model, not a measurement.
+frame. The head turns back to the front with a half-life of 16 frames, and drifts a little: a face
+crop follows the head, so little of its motion is left. So part of the motion can be foreseen from
+one image (what is active will relax) and part cannot (how fast, and the drift). This is a model of
+spontaneous behaviour, not a measurement.
 """
 
 from dataclasses import replace
@@ -15,7 +16,8 @@ import numpy as np
 from .population import Face, Population
 from .renderer import Flow, flow
 
-_DRIFT = dict(yaw=1., pitch=.6, roll=.6, dx=.002, dy=.002)  # standard deviation a root of a frame
+_TURN = 16  # half-life in frames
+_DRIFT = dict(yaw=.25, pitch=.15, roll=.15, dx=.0005, dy=.0005)  # standard deviation, 1 frame
 
 
 def later(population: Population, subject: int, frame: int, delta: int) -> Face:
@@ -29,7 +31,7 @@ def later(population: Population, subject: int, frame: int, delta: int) -> Face:
     face = population.face(subject, frame)
     rng = np.random.default_rng([population.seed, subject, 4, frame])
     left = 0.5**(delta / rng.uniform(1, 3))
-    turned = 0.5**(delta / 4)
+    turned = 0.5**(delta / _TURN)
     drift = np.clip(rng.standard_normal(len(_DRIFT)), -2, 2) * np.sqrt(delta)
     pose = replace(face.pose, **{
         name: float(turned * getattr(face.pose, name) + amount * draw)

@@ -104,7 +104,7 @@ class RTATL(AUClassifier):
             regions = self.neck.boxes(landmarks, len(inputs))
             cut = self.inpainting.cut(inputs, regions, data_samples)
             tokens, _ = self.extract_feat(cut.images, landmarks=landmarks)
-            losses.update(self.inpainting.loss(tokens, inputs, regions, cut.removed))
+            losses.update(self.inpainting.loss(tokens, inputs, regions, cut))
         if self.adversary is not None:
             reversed_feat = self.adversary['neck'](pooled)
             losses.update(self.adversary['head'].loss((reversed_feat, ), data_samples))

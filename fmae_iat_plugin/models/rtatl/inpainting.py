@@ -5,13 +5,14 @@
 
     cut       = image without the regions of some action units       # filled with the mean colour
     tokens    = relation(RoIAlign(backbone(cut)))                    # [N, A, E]
-    recovered = decoder(tokens)                                      # [N, A, 2 sides, 3, P, P]
+    recovered = colour around the region + decoder(tokens)           # [N, A, 2 sides, 3, P, P]
     loss      = mean((recovered - RoIAlign(image))**2)               # removed regions only
 
 A token can know what was there only from its surroundings and from the other action units, so the
 task trains the regional features and the relation between them. It needs no label. Source: the
 abstract of RTATL (arXiv 2107.14399); the decoder, the share that is removed and the loss are our
-choice.
+choice. The colour around a region (the mean of the pixels that remain in a box of twice its side)
+leaves the shape of the face to the decoder, and does not make it learn everybody's skin.
 """
 
 import zlib
@@ -28,6 +29,8 @@ from torch import Tensor, nn
 from ..losses import masked_mean
 from .pooling import pool_boxes
 from .regions import cover
+
+_AROUND = 12  # side of the grid of points in which the colour around a region is taken
 
 
 class Cut(NamedTuple):
@@ -82,6 +85,26 @@ def cut_regions(images: Tensor, regions: Tensor, removed: Tensor) -> Cut:
     return Cut(images.masked_fill(mask[:, None], 0.), removed, mask)
 
 
+@torch.no_grad()
+def surroundings(cut: Cut, regions: Tensor) -> Tensor:
+    """Mean colour around each region: of the remaining pixels in a box of twice its side.
+
+    Args:
+        cut: Images without some regions.
+        regions: ``[N, A, 2, 4]`` boxes in fractions of the image.
+
+    Returns:
+        Tensor: ``[N, A, 2, 3]``; the mean colour of the data set (0) where nothing remains.
+    """
+    middle = (regions[..., :2] + regions[..., 2:]) / 2
+    side = regions[..., 2:] - regions[..., :2]
+    wide = torch.cat([middle - side, middle + side], dim=-1)
+    seen = (~cut.mask[:, None]).to(cut.images)
+    pooled = pool_boxes(torch.cat([cut.images, seen], dim=1), wide.flatten(1, 2), _AROUND)
+    sums = pooled.sum(dim=(-2, -1)).unflatten(1, regions.shape[1:3])
+    return sums[..., :3] / sums[..., 3:].clamp(min=1e-6)
+
+
 @MODELS.register_module()
 class RoIInpainting(BaseModule):
     """Decoder and loss of RoI inpainting; exists in training only.
@@ -119,10 +142,17 @@ class RoIInpainting(BaseModule):
         removed = draw_removed(data_samples, regions.shape[1], self.share, self.seed, iteration)
         return cut_regions(images, regions, torch.from_numpy(removed).to(images.device))
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Patches ``[N, A, 2, 3, P, P]`` in units of the normalised image, from ``[N, A, E]``."""
+    def forward(self, tokens: Tensor, cut: Cut, regions: Tensor) -> Tensor:
+        """Recovered patches ``[N, A, 2, 3, P, P]``, in units of the normalised image.
+
+        Args:
+            tokens: ``[N, A, E]`` of the cut images.
+            cut: These images.
+            regions: ``[N, A, 2, 4]`` boxes in fractions of the image.
+        """
         side = self.patch_size
-        return self.decoder(tokens).unflatten(-1, (2, 3, side, side))
+        shape = self.decoder(tokens).unflatten(-1, (2, 3, side, side))
+        return shape + surroundings(cut, regions)[..., None, None]
 
     def target(self, images: Tensor, regions: Tensor) -> Tensor:
         """The patches of the intact images, ``[N, A, 2, 3, P, P]``."""
@@ -131,14 +161,15 @@ class RoIInpainting(BaseModule):
         return patches.unflatten(1, (aus, 2)).detach()
 
     def loss(self, tokens: Tensor, images: Tensor, regions: Tensor,
-             removed: Tensor) -> Dict[str, Tensor]:
+             cut: Cut) -> Dict[str, Tensor]:
         """``loss_inpainting``: mean squared error over the pixels of the removed patches.
 
         Args:
             tokens: ``[N, A, E]`` of the cut images.
             images: ``[N, 3, H, W]``, intact.
             regions: ``[N, A, 2, 4]``.
-            removed: Bool ``[N, A]``.
+            cut: What was removed from them.
         """
-        error = (self(tokens) - self.target(images, regions)).square().mean(dim=(2, 3, 4, 5))
-        return dict(loss_inpainting=self.weight * masked_mean(error, removed))
+        found = self(tokens, cut, regions)
+        error = (found - self.target(images, regions)).square().mean(dim=(2, 3, 4, 5))
+        return dict(loss_inpainting=self.weight * masked_mean(error, cut.removed))
