@@ -48,12 +48,12 @@ test_dataloader = dict(
 val_evaluator = dict(type='ActionUnitMetric')
 test_evaluator = dict(type='ActionUnitMetric')
 
-model = dict(neck=dict(aus=aus), head=dict(num_classes=len(aus)), flow=dict(weight=1.0))
+model = dict(neck=dict(aus=aus), head=dict(num_classes=len(aus)), flow=dict(weight=2.0))
 optim_wrapper = dict(
     _delete_=True,
     type='OptimWrapper',  # fp32: no accelerator
     constructor='LayerDecayOptimWrapperConstructor',
     optimizer=dict(type='AdamW', lr=2e-3, betas=(0.9, 0.999), weight_decay=0.05),
     paramwise_cfg=dict())
-param_scheduler = dict(warmup_epochs=3)
-train_cfg = dict(max_epochs=30, val_interval=30)
+param_scheduler = dict(warmup_epochs=5)
+train_cfg = dict(max_epochs=50, val_interval=50)

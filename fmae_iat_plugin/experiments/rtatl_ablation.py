@@ -41,8 +41,8 @@ SEEDS = (11, 12, 13)
 ARMS = {'none': 'none', 'inpainting': 'inpainting', 'flow': 'flow', 'both': 'rtatl',
         'both + IAT': 'rtatl-iat', 'both, landmarks': 'rtatl'}
 BATCH = 32
-#: percent of the labels -> epochs (passes over the labelled frames): 270 updates each
-EPOCHS = {10: 30, 100: 6}
+#: percent of the labels -> epochs (passes over the labelled frames): 450 updates each
+EPOCHS = {10: 50, 100: 10}
 EVERY = 4  # in-filling is measured on each fourth unseen face
 
 
