@@ -30,8 +30,7 @@ train_pipeline = [
 test_pipeline = [
     dict(type='LoadFace'),
     dict(type='Resize', scale=(64, 64), interpolation='bilinear', backend='cv2'),
-    dict(type='LoadFlow', size=16),
-    dict(type='PackInputs', algorithm_keys=('subject', 'landmarks', 'flow')),
+    dict(type='PackInputs', algorithm_keys=('subject', 'landmarks')),
 ]
 train_dataloader = dict(
     batch_size=32,

@@ -21,7 +21,6 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from mmpretrain.registry import DATASETS
 
 import fmae_iat_plugin  # noqa: F401  registers
 from fmae_iat_plugin.errors import say_error
@@ -31,7 +30,7 @@ from fmae_iat_plugin.files import claim_folder, whole_named_file, write_whole
 from fmae_iat_plugin.synthfacs import write_synthfacs
 from fmae_iat_plugin.weights.zoo_index import configs_root
 
-from .rtatl_measure import flow_errors, infilling_errors, predictions
+from .rtatl_measure import flow_errors, infilling_errors, predictions, test_data
 from .rtatl_tables import tables
 
 FACES = dict(subjects=36, frames=60, size=64, shortcut=0.0, aus=(1, 2, 4, 6, 9, 12, 25, 26))
@@ -131,7 +130,7 @@ def train_and_measure(run: Run, work: Path, epochs: Optional[Dict[int, int]] = N
     runner.train()
     model = runner.model.eval()
     trained = _cpu_seconds() - begun
-    dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    dataset = test_data(cfg)
     stored = predictions(model, dataset)
     result = dict(run._asdict(), cpu_seconds=round(trained, 1), epochs=cfg.train_cfg.max_epochs,
                   updates=runner.iter)

@@ -5,13 +5,26 @@ from typing import Dict, Iterator, List
 
 import numpy as np
 import torch
+from mmengine.config import Config
 from mmengine.dataset import default_collate
+from mmpretrain.registry import DATASETS
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
 from fmae_iat_plugin.evaluation.infilling import fill_from_border, fill_with_mean
 from fmae_iat_plugin.models.rtatl import cut_regions, end_point_error
 from fmae_iat_plugin.models.rtatl.flow import UNIT, stack_flow
+
+
+def test_data(cfg: Config):
+    """The test data of a config; with the targets of flow, if the data set names any, which the
+    test pipeline leaves out because prediction does not use them."""
+    data = cfg.test_dataloader.dataset
+    *steps, pack = (dict(step) for step in data.pipeline)
+    if cfg.model.get('flow') and data.get('flow'):
+        steps.append(dict(type='LoadFlow', size=cfg.model.flow.size))
+        pack['algorithm_keys'] = (*pack.get('algorithm_keys', ()), 'flow')
+    return DATASETS.build({**data, 'pipeline': [*steps, pack]})
 
 
 def batches(model: nn.Module, dataset, batch_size: int = 100) -> Iterator[tuple]:

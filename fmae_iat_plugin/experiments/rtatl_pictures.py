@@ -5,8 +5,8 @@
 
     python tools/visualization/rtatl.py CONFIG CHECKPOINT --out work_dirs/pictures
 
-writes ``recovered.png``, ``flow.png`` and ``relation.png``, each if the model has that task, from the
-config's test data.
+writes ``recovered.png``, ``flow.png`` and ``relation.png``, if the model has the task, from the
+test data of the config.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import torch
 from matplotlib.figure import Figure
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmpretrain.registry import DATASETS, MODELS
+from mmpretrain.registry import MODELS
 from torch import Tensor, nn
 from torch.utils.data import Subset
 
@@ -34,7 +34,7 @@ from fmae_iat_plugin.visualization.relation import plot_relation
 from fmae_iat_plugin.visualization.style import to_png
 from fmae_iat_plugin.weights.checkpoint import find_weights, misfits, read_checkpoint
 
-from .rtatl_measure import batches
+from .rtatl_measure import batches, test_data
 
 
 def load_rtatl(cfg: Config, weights: str) -> nn.Module:
@@ -136,7 +136,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     try:
         cfg = Config.fromfile(args.config)
         model = load_rtatl(cfg, args.checkpoint)
-        dataset = DATASETS.build(cfg.test_dataloader.dataset)
+        dataset = test_data(cfg)
         for name, figure in draw(model, dataset, args.faces, args.seed).items():
             path = Path(args.out, f'{name}.png')
             write_whole(path, to_png(figure))

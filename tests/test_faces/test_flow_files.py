@@ -10,7 +10,6 @@ import pytest
 
 import fmae_iat_plugin.faces.flow_files as flow_files
 from fmae_iat_plugin.datasets.flow_targets import read_flow, read_flow_index
-from fmae_iat_plugin.faces import CropError
 from fmae_iat_plugin.faces.flow_files import compute_table_flow, main, reduce_flow
 from fmae_iat_plugin.synthfacs import Population, write_synthfacs
 from fmae_iat_plugin.synthfacs.motion import flow_of_frame

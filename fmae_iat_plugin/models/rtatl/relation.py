@@ -131,7 +131,7 @@ class AURelationNeck(BaseModule):
         maps = feats[-1]
         pooled = self.global_norm(maps.mean(dim=(2, 3)))
         maps = self.norm(maps.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-        number, parts = len(maps), len(self.aus)
+        number, parts = maps.shape[0], len(self.aus)  # len(maps) would fix the number in a graph
         if landmarks is None or self.regions == 'mean':
             rois = pool_fixed(maps, self.mean_boxes().flatten(0, 1), self.roi_size)
         else:
