@@ -13,7 +13,6 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Dict, List, Optional
 
-import torch
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
@@ -29,6 +28,7 @@ from fmae_iat_plugin.files import whole_named_file
 from .checkpoint import find_weights, misfits, read_checkpoint
 from .conversion import fmae_to_mmpretrain
 from .download import fetch
+from .shapes_only import ShapesOnly
 from .zoo_index import (
     FOLDER,
     ZooModel,
@@ -88,7 +88,7 @@ def check_fit(model: ZooModel, weights: Dict[str, Tensor], path) -> None:
         ValueError: If any differs. MAE's decoder or the adversary may be wholly absent.
     """
     cfg = Config.fromfile(model.config).model
-    with torch.device('meta'), DefaultScope.overwrite_default_scope('mmpretrain'):
+    with ShapesOnly(), DefaultScope.overwrite_default_scope('mmpretrain'):
         own = MODELS.build({**cfg, 'data_preprocessor': None}).state_dict()
     # parts of the model that a file may be without: nothing that predicts
     for part in getattr(MODELS.get(cfg.type), 'training_only', ('neck', )):
