@@ -8,7 +8,7 @@ stopped command goes on where it stopped.
 import argparse
 import json
 import sys
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Union
 
@@ -120,6 +120,11 @@ def _row(size, points=None, reason: str = '', detail: str = '') -> dict:
     return dict(size=size, points=points, reason=reason, detail=detail)
 
 
+@lru_cache(maxsize=1)
+def _detector() -> DlibDetector:
+    return DlibDetector()
+
+
 def _by_dlib(folder: str, whole: bool, name: str) -> dict:
     cv2.setNumThreads(0)
     try:
@@ -127,7 +132,7 @@ def _by_dlib(folder: str, whole: bool, name: str) -> dict:
     except (OSError, UnreadableImageError, SyntaxError, ValueError) as error:
         return _row(['', ''], None, 'unreadable image', f'{type(error).__name__}: {error}')
     height, width = image.shape[:2]
-    detections = DlibDetector()([image])[0]
+    detections = _detector()([image])[0]
     if len(detections.boxes):
         box = detections.boxes[int(np.argmax(detections.scores))]
     elif whole:
