@@ -20,6 +20,8 @@ from mmpretrain.registry import (
 )
 from mmpretrain.registry import DATASETS as DATASET_REGISTRY
 
+from fmae_iat_plugin.weights.shapes_only import ShapesOnly
+
 REPO = Path(__file__).resolve().parents[1]
 CONFIGS = sorted(str(path.relative_to(REPO / 'configs'))
                  for path in (REPO / 'configs').rglob('*.py')
@@ -42,7 +44,7 @@ def load(name):
 
 @cache
 def build_model(text):
-    with torch.device('meta'):
+    with ShapesOnly():
         return MODELS.build(json.loads(text))
 
 

@@ -15,6 +15,7 @@ from fmae_iat_plugin.evaluation.comparison import published_rows
 from fmae_iat_plugin.evaluation.published_ablations import published_ablation
 from fmae_iat_plugin.faces import CropError
 from fmae_iat_plugin.faces.mmdet_detector import import_mmdet
+from fmae_iat_plugin.weights.shapes_only import ShapesOnly
 
 REPO = Path(__file__).resolve().parents[1]
 METAFILES = sorted(str(path.relative_to(REPO))
@@ -140,6 +141,8 @@ def test_weights_are_the_public_files_and_say_their_licence():
 def count(text):
     """Parameters without the adversary; multiply-adds as MMEngine counts them, attention too."""
     cfg = json.loads(text)
+    if cfg['type'] == 'RTATL':
+        return count_rtatl(cfg)
     with torch.device('meta'):
         model = MODELS.build({**cfg, 'data_preprocessor': None})
     backbone = model.backbone
@@ -153,6 +156,26 @@ def count(text):
     else:
         flops += norm + model.head.fc.in_features * model.head.fc.out_features
     return sum(value.numel() for value in model.parameters()), flops
+
+
+def count_rtatl(cfg):
+    """Parameters of what predicts; multiply-adds of its convolutions and linear layers."""
+    with ShapesOnly():
+        model = MODELS.build({**cfg, 'data_preprocessor': None, 'inpainting': None, 'flow': None})
+    model.to('meta')
+    flops = []
+
+    def add(module, args, out):
+        inner = module.weight[0].numel()  # a Linear has no bias term here, nor has a Conv2d
+        flops.append(out.numel() * inner)
+
+    for module in model.modules():
+        if isinstance(module, (torch.nn.Linear, torch.nn.Conv2d)):
+            module.register_forward_hook(add)
+    side = cfg['backbone'].get('img_size', 64 if cfg['backbone'].get('num_stages') else 224)
+    with torch.no_grad():
+        model.eval()(torch.empty(1, 3, side, side, device='meta'))
+    return sum(value.numel() for value in model.parameters()), sum(flops)
 
 
 @pytest.mark.parametrize('metafile', [m for m in METAFILES if 'face_detection' not in m])

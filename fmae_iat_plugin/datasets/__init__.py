@@ -3,15 +3,17 @@
 
 from .action_unit import BP4D, DISFA, ActionUnitDataset, BP4DPlus
 from .affectnet import AffectNet
+from .aligned_transforms import FaceCrop, FollowLandmarks, LoadFlow
 from .annotation import AnnotationError, AnnotationTable, read_annotation, write_annotation
 from .face9m import Face9M
 from .protocol import Protocol, load_protocol, split_subjects
 from .rafdb import RAFDB
 from .transforms import LoadFace, TimmRandAugment, UnreadableImageError
+from .unlabelled import UnlabelledFaces
 
 __all__ = [
     'BP4D', 'DISFA', 'RAFDB', 'ActionUnitDataset', 'AffectNet', 'AnnotationError',
-    'AnnotationTable', 'BP4DPlus', 'Face9M', 'LoadFace', 'Protocol',
-    'TimmRandAugment', 'UnreadableImageError', 'load_protocol', 'read_annotation',
-    'split_subjects', 'write_annotation',
+    'AnnotationTable', 'BP4DPlus', 'Face9M', 'FaceCrop', 'FollowLandmarks', 'LoadFace', 'LoadFlow',
+    'Protocol', 'TimmRandAugment', 'UnlabelledFaces', 'UnreadableImageError', 'load_protocol',
+    'read_annotation', 'split_subjects', 'write_annotation',
 ]

@@ -14,6 +14,7 @@ from fmae_iat_plugin.action_units import au_name, parse_aus
 from fmae_iat_plugin.skipped import Skip, report_skipped
 
 from .annotation import MAX_INTENSITY, AnnotationError, AnnotationTable, read_annotation
+from .beside import Beside
 from .protocol import Protocol, check_whole_number, load_protocol, split_subjects
 from .transforms import LoadFace
 
@@ -55,6 +56,15 @@ class ActionUnitDataset(BaseDataset):
         skip_file (str, optional): File that lists the rows without a face, which are left out
             (``face`` is ``none`` in a table that ``tools/crop_faces.py`` wrote). They are counted
             and logged in any case.
+        landmarks (str, optional): File of landmarks (``tools/misc/find_landmarks.py``), relative
+            to ``data_root``, or ``'table'``: the columns of the table. A sample then has
+            ``landmarks`` float32 ``[68, 2]`` in fractions of the image, the mean shape where they
+            were not found (these are counted and logged), and ``metainfo`` has ``mean_shape``.
+        flow (str, optional): Folder of optical flow (``tools/misc/compute_flow.py``), relative to
+            ``data_root``. A sample with a target then has ``flow_target``.
+        labelled (float): Share of the images, drawn at random, that keep their labels; the others
+            become unlabelled. For experiments with few labels. Defaults to 1.
+        label_seed (int): Of that draw.
         data_root (str), data_prefix (str), pipeline, **kwargs: See
             :class:`mmpretrain.datasets.BaseDataset`; ``data_prefix`` is the image folder.
 
@@ -78,6 +88,10 @@ class ActionUnitDataset(BaseDataset):
                  in_memory: bool = False,
                  check_images: bool = True,
                  skip_file: Optional[str] = None,
+                 landmarks: Optional[str] = None,
+                 flow: Optional[str] = None,
+                 labelled: float = 1.,
+                 label_seed: int = 0,
                  data_root: str = '',
                  data_prefix: Union[str, dict] = '',
                  metainfo: Optional[dict] = None,
@@ -104,6 +118,11 @@ class ActionUnitDataset(BaseDataset):
         self.check_images, self.absent_ok = check_images, absent_ok
         self.in_memory = in_memory
         self.skip_file = skip_file
+        if not 0 < labelled <= 1:
+            raise ValueError(f'labelled is {labelled}. Remedy: a share of the images within (0, '
+                             '1].')
+        self.labelled, self.label_seed = labelled, label_seed
+        self.beside = Beside(landmarks, flow, data_root or '')
         path = os.path.expanduser(os.path.join(data_root or '', ann_file))
         self.table = self._read_table(path)
         self.protocol = self._protocol(protocol, folds)
@@ -216,6 +235,9 @@ class ActionUnitDataset(BaseDataset):
         paths = [str(Path(self.img_prefix or '') / images[row]) for row in rows]
         if self.check_images:
             self._check_images(paths, rows)
+        if self.labelled < 1:
+            rng = np.random.default_rng(self.label_seed)
+            labels[rows[rng.permutation(len(rows))[round(self.labelled * len(rows)):]]] = np.nan
         index = {name: i for i, name in enumerate(self.protocol.subjects)}
         data_list = []
         sequences = self.table.frame.get('sequence')
@@ -228,6 +250,8 @@ class ActionUnitDataset(BaseDataset):
             if self.in_memory:
                 LoadFace().transform(sample)
             data_list.append(sample)
+        self._metainfo.update(self.beside.add(data_list, images[rows], self.table.frame,
+                                              self.table.path))
         used = len({s['subject'] for s in data_list if 'subject' in s})
         MMLogger.get_current_instance().info(
             '%s: %d faces of %d subjects, split %s, fold %s of %s; positive %s; not coded %d.',

@@ -5,6 +5,8 @@ from .check_setup import CheckSetupHook
 from .identity_probe_hook import IdentityProbeHook
 from .lambda_ramp import LambdaRampHook
 from .layer_decay import LayerDecayOptimWrapperConstructor
+from .mean_shape_hook import MeanShapeHook
+from .mixed_batch import MixedBatchSampler
 from .mixed_precision import MixedPrecisionOptimWrapper
 from .non_finite_loss import NonFiniteLossHook
 from .progress_bar import ProgressBarHook
@@ -15,7 +17,7 @@ from .warmup_cosine import WarmupCosineLR
 
 __all__ = [
     'ActionUnitRunner', 'CheckSetupHook', 'IdentityProbeHook', 'LambdaRampHook',
-    'LayerDecayOptimWrapperConstructor', 'MixedPrecisionOptimWrapper', 'NonFiniteLossHook',
-    'ProgressBarHook', 'ThresholdHook', 'TotalBatchSampler', 'WarmupCosineLR', 'build_runner',
-    'derive_sizes'
+    'LayerDecayOptimWrapperConstructor', 'MeanShapeHook', 'MixedBatchSampler',
+    'MixedPrecisionOptimWrapper', 'NonFiniteLossHook', 'ProgressBarHook', 'ThresholdHook',
+    'TotalBatchSampler', 'WarmupCosineLR', 'build_runner', 'derive_sizes'
 ]

@@ -25,11 +25,11 @@ class CheckSetupHook(Hook):
     units (or classes) of the validation data, in their order, against those of the training data.
 
     When a checkpoint is tested, resumed or started from: it must hold every weight of the model
-    with the same shape, and no other weight. ``adversary.*`` may differ in a test, because
-    prediction does not use it. The action units (or classes) that the checkpoint notes must be
-    those of the data, in the same order; so must the subjects of an adversary that is trained on.
-    To start from a checkpoint that fits in part, drop this hook from ``custom_hooks``, or load the
-    encoder with ``model.pretrained``.
+    with the same shape, and no other weight. What the model names ``training_only``, such as the
+    adversary, may differ in a test, because prediction does not use it. The action units (or
+    classes) that the checkpoint notes must be those of the data, in the same order; so must the
+    subjects of an adversary that is trained on. To start from a checkpoint that fits in part, drop
+    this hook from ``custom_hooks``, or load the encoder with ``model.pretrained``.
 
     The ``meta`` of a checkpoint gets ``validated_on``: ``split``, ``fold`` and ``subjects`` of the
     data that its epoch is judged on, because ``best_*.pth`` is chosen on them.
@@ -87,8 +87,9 @@ class CheckSetupHook(Hook):
         model = {name: tuple(value.shape)
                  for name, value in _unwrap(runner.model).state_dict().items()}
         if testing:
+            unused = getattr(_unwrap(runner.model), 'training_only', ('adversary', ))
             saved, model = ({name: shape for name, shape in shapes.items()
-                             if not name.startswith('adversary.')} for shapes in (saved, model))
+                             if name.split('.')[0] not in unused} for shapes in (saved, model))
         problems = _listed('in the model only', sorted(set(model) - set(saved)))
         problems += _listed('in the checkpoint only', sorted(set(saved) - set(model)))
         problems += _listed('of another shape (checkpoint, model)', [

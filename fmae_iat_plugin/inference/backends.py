@@ -64,7 +64,7 @@ def check_device(device: Optional[str]) -> Optional[torch.device]:
 
 
 class TorchBackend:
-    """The config's model without its adversary.
+    """The config's model without what it needs for training alone, such as its adversary.
 
     On CPUs a batch is dealt out to threads of one core each. PyTorch's own way, all cores on each
     operation in turn, makes them wait for each other wherever one of them also looks for faces.
@@ -91,12 +91,13 @@ class TorchBackend:
         found = MODELS.get(kind) if isinstance(kind, str) else kind
         if not (inspect.isclass(found) and issubclass(found, AUClassifier)
                 and 'test_dataloader' in cfg):
-            raise ValueError(f'{name} is no model of action units: its model is {kind!r}, not '
-                             "'AUClassifier'. Remedy: a config of configs/fmae, iat or custom that "
-                             'is fine-tuned and tested.')
+            raise ValueError(f'{name} is not a model of action units: its model is {kind!r}, not '
+                             "'AUClassifier'. Remedy: a config of configs/fmae, iat, rtatl or "
+                             'custom that is fine-tuned and tested.')
         self.device = check_device(device) or torch.device(
             'cuda' if torch.cuda.is_available() else 'cpu')
-        self.model = MODELS.build({**cfg.model, 'adversary': None, 'pretrained': None})
+        self._unused = found.training_only
+        self.model = MODELS.build({**cfg.model, **dict.fromkeys(self._unused), 'pretrained': None})
         self.outputs: int = self.model.head.num_classes
         self.source = str(weights or name)
         self.threshold = getattr(self.model.head, 'thr', 0.5)
@@ -110,7 +111,7 @@ class TorchBackend:
     def _load(self, weights: str) -> None:
         content = read_checkpoint(weights)
         saved = {name: value for name, value in find_weights(content, weights).items()
-                 if not name.startswith('adversary.')}
+                 if name.split('.')[0] not in self._unused}
         own = self.model.state_dict()
         wrong = misfits(saved, own)
         if wrong:

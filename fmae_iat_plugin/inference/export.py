@@ -13,7 +13,7 @@ import tempfile
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, List, NamedTuple, Optional, Union
+from typing import Iterator, List, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 import torch
@@ -124,7 +124,7 @@ def export_onnx(config: Union[str, Path, Config], weights: str, out: Union[str, 
 def write_graph(infer: AUInferencer, cfg: Config, path: Path) -> None:
     """Trace the model and write it with what :class:`OnnxBackend` and its users need to know."""
     model = infer.backend.model
-    height, width = map(int, model.backbone.img_size)
+    height, width = input_size(infer)
     example = torch.zeros((2, 3, height, width), dtype=torch.uint8)
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
@@ -141,6 +141,15 @@ def write_graph(infer: AUInferencer, cfg: Config, path: Path) -> None:
         {key: json.dumps(value) for key, value in notes.items()}, colour_order='BGR',
         config=Path(cfg.filename or 'config').name, fmae_iat_plugin=__version__)
     program.save(path)
+
+
+def input_size(infer: AUInferencer) -> Tuple[int, int]:
+    """Height and width of the model's input: the backbone's, or, where that takes any, what the
+    test pipeline makes."""
+    size = getattr(infer.backend.model.backbone, 'img_size', None)
+    if size is None:
+        size = infer.pipeline(dict(img=np.zeros((64, 64, 3), np.uint8)))['inputs'].shape[-2:]
+    return int(size[0]), int(size[1])
 
 
 @contextmanager

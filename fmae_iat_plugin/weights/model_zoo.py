@@ -14,7 +14,6 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Dict, List, Optional
 
-import torch
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
@@ -30,6 +29,7 @@ from fmae_iat_plugin.files import file_sha256, whole_named_file, write_whole
 from .checkpoint import find_weights, misfits, read_checkpoint
 from .conversion import fmae_to_mmpretrain
 from .download import check_sha256, fetch
+from .shapes_only import ShapesOnly
 from .zoo_index import (
     FOLDER,
     ZooModel,
@@ -44,8 +44,6 @@ from .zoo_index import (
 SCHEME = 'fmae-zoo://'  # replaces an address in MMPretrain's index
 _MMDET = 'configs/face_detection/'  # mmdet builds these, so MMPretrain does not list them
 _PROTOCOLS = dict(BP4D='bp4d', BP4DPlus='bp4dplus', DISFA='disfa')
-# parts of the model that a file may lack, because prediction does not use them
-_OPTIONAL = dict(MAE='neck.', AUClassifier='adversary.')
 
 
 def register_zoo() -> None:
@@ -91,17 +89,20 @@ def check_fit(model: ZooModel, weights: Dict[str, Tensor], path) -> None:
         ValueError: If any differs. MAE's decoder or the adversary may be absent as a whole.
     """
     cfg = Config.fromfile(model.config).model
-    with torch.device('meta'), DefaultScope.overwrite_default_scope('mmpretrain'):
+    with ShapesOnly(), DefaultScope.overwrite_default_scope('mmpretrain'):
         own = MODELS.build({**cfg, 'data_preprocessor': None}).state_dict()
-    part = _OPTIONAL[cfg.type]
-    if any(name.startswith(part) for name in own) and not any(
-            name.startswith(part) for name in weights):
-        MMLogger.get_current_instance().warning(
-            '%s has no %s*: that part of the model keeps its initial values', path, part)
-        own = {name: value for name, value in own.items() if not name.startswith(part)}
-    if cfg.get('adversary') and not any(name.startswith(part) for name in own):
-        # a config that leaves the number of people to the data: any identity head fits
-        weights = {name: value for name, value in weights.items() if not name.startswith(part)}
+    # parts of the model that a file may lack, because prediction does not use them
+    for part in getattr(MODELS.get(cfg.type), 'training_only', ('neck', )):
+        has = any(name.split('.')[0] == part for name in own)
+        given = any(name.split('.')[0] == part for name in weights)
+        if has and not given:
+            MMLogger.get_current_instance().warning(
+                '%s has no %s.*: that part of the model keeps its initial values', path, part)
+            own = {name: value for name, value in own.items() if name.split('.')[0] != part}
+        if given and not has and cfg.get(part):
+            # a config that leaves the number of people to the data: any identity head fits
+            weights = {name: value for name, value in weights.items()
+                       if name.split('.')[0] != part}
     wrong = misfits(weights, own)
     if wrong:
         raise ValueError(f'{path} does not fit {model.name}: {len(wrong)} weights are missing, left'

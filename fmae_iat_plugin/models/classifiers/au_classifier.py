@@ -42,7 +42,13 @@ class AUClassifier(ImageClassifier):
 
     Raises:
         ValueError: If ``adversary`` is not exactly a ``neck`` and a ``head``.
+
+    Attributes:
+        training_only (tuple[str]): Arguments that name a part which prediction does not use. Each
+            may be None, and its weights begin with its name.
     """
+
+    training_only = ('adversary', )
 
     def __init__(self,
                  backbone: dict,
