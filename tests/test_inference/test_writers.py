@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from fmae_iat_plugin.inference.predictions import FacePrediction
+from fmae_iat_plugin.inference import writers
 from fmae_iat_plugin.inference.writers import SCHEMA, build_writers
 
 AUS = (24, 1, 12, 39)  # one that OpenFace lacks, one that both tools lack; not sorted
@@ -143,3 +144,18 @@ def test_unknown_formats_are_named(tmp_path):
         build_writers(['json', 'csv'], tmp_path, AUS)
     with pytest.raises(ValueError, match='no format was given'):
         build_writers([], tmp_path, AUS)
+
+
+@pytest.mark.parametrize('when', ['while it is written', 'when it is closed'])
+def test_nothing_is_left_of_a_file_for_which_there_is_no_room(tmp_path, when):
+    class Full:
+        def close(self):
+            raise OSError(28, 'No space left on device')
+
+    writer = writers.JSONWriter(tmp_path, (1, ))
+    writer.file.close()
+    writer.file = Full()
+    with pytest.raises(OSError, match='No space left'), writer:
+        if when == 'while it is written':
+            raise OSError(28, 'No space left on device')
+    assert not list(tmp_path.iterdir())
