@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from fmae_iat_plugin.inference.predictions import FacePrediction
-from fmae_iat_plugin.inference import writers
 from fmae_iat_plugin.inference.writers import SCHEMA, build_writers
 
 AUS = (24, 1, 12, 39)  # one that OpenFace lacks, one that both tools lack; not sorted
@@ -152,7 +151,7 @@ def test_nothing_is_left_of_a_file_for_which_there_is_no_room(tmp_path, when):
         def close(self):
             raise OSError(28, 'No space left on device')
 
-    writer = writers.JSONWriter(tmp_path, (1, ))
+    writer, = build_writers(['json'], tmp_path, (1, ))
     writer.file.close()
     writer.file = Full()
     with pytest.raises(OSError, match='No space left'), writer:
