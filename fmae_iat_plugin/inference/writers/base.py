@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Callable, List, Optional, Sequence, Union
 
 from fmae_iat_plugin.files import UniqueNames, partial_path
+from fmae_iat_plugin.videos import errors_of_videos
 
 from ..predictions import FacePrediction
 
@@ -66,9 +67,11 @@ class Writer:
         """Remove what is incomplete."""
         if self.file is not None:
             file, self.file = self.file, None
-            with suppress(OSError, ValueError):  # it cannot be completed; it is not wanted
-                file.close()
-            self._partial.unlink(missing_ok=True)
+            try:
+                with suppress(*errors_of_videos()):  # it cannot be completed; it is not wanted
+                    file.close()
+            finally:
+                self._partial.unlink(missing_ok=True)
 
     def __enter__(self) -> 'Writer':
         return self
