@@ -4,7 +4,7 @@
 import argparse
 import sys
 from contextlib import contextmanager
-from typing import Iterator, Type
+from typing import Iterator, Tuple, Type
 
 
 def path_argument(text: str) -> str:
@@ -35,10 +35,11 @@ def ends_in_words(*errors: Type[Exception]) -> Iterator[None]:
     Args:
         errors: The package's own, beside OSError.
     """
+    expected: Tuple[Type[Exception], ...] = (*errors, OSError)
     try:
         yield
     except KeyboardInterrupt:
         sys.stderr.write('stopped. The same command goes on from here.\n')
         sys.exit(130)
-    except (*errors, OSError) as error:
+    except expected as error:
         sys.exit(f'error: {" ".join(str(error).split())}')

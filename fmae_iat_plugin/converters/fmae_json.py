@@ -180,14 +180,14 @@ def table_to_json(table_file: str, out: str, dataset: str, aus=None, keep_paths:
     Raises:
         ConversionError: If no row is left or two rows get the same path.
     """
-    out, table = Path(out), read_annotation(table_file)
+    out_dir, table = Path(out), read_annotation(table_file)
     protocol = load_protocol(dataset)
     aus = tuple(map(parse_au, aus)) if aus else protocol.aus
     labels = table.select(aus)
     threshold = protocol.intensity_threshold if (labels > 1).any() else 1
-    start(out, dict(dataset=f'{dataset} to fmae_json', release=str(Path(table_file).resolve()),
-                    aus=aus, keep_paths=keep_paths, not_coded=not_coded, images=images,
-                    place=place))
+    start(out_dir, dict(dataset=f'{dataset} to fmae_json', release=str(Path(table_file).resolve()),
+                        aus=aus, keep_paths=keep_paths, not_coded=not_coded, images=images,
+                        place=place))
     written, skipped = {}, []
     for row, image in enumerate(table.images):
         line = table.line(row)
@@ -209,16 +209,17 @@ def table_to_json(table_file: str, out: str, dataset: str, aus=None, keep_paths:
             if not (Path(images) / image).is_file():
                 skipped.append(Skip(image, NO_IMAGE, table.path, line))
                 continue
-            place_image(Path(images) / image, out / 'images' / path, place)
+            place_image(Path(images) / image, out_dir / 'images' / path, place)
         active = [au if label >= threshold else FILLER for au, label in zip(aus, labels[row])]
         written[path] = json.dumps(dict(img_path=path, AUs=active)) + '\n'
     skipped = sort_skips(skipped)
-    report_skipped('fmae_json', skipped, str(out / 'skipped.csv'))
+    report_skipped('fmae_json', skipped, str(out_dir / 'skipped.csv'))
     if not written:
-        raise ConversionError(f'{table.path}: no row could be written, see {out / "skipped.csv"}.')
-    write_whole(out / 'annotation.json', ''.join(written.values()).encode())
+        raise ConversionError(f'{table.path}: no row could be written, see '
+                              f'{out_dir / "skipped.csv"}.')
+    write_whole(out_dir / 'annotation.json', ''.join(written.values()).encode())
     summary = dict(dataset=dataset, release=table.path, rows=len(table.images),
                    written=len(written), skipped=len(skipped),
                    positive_from=threshold, action_units=list(aus))
-    write_whole(out / 'summary.json', (json.dumps(summary, indent=2) + '\n').encode())
+    write_whole(out_dir / 'summary.json', (json.dumps(summary, indent=2) + '\n').encode())
     return summary

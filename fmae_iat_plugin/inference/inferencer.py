@@ -121,7 +121,8 @@ class AUInferencer:
         if isinstance(detector, str):
             detector = DetectorSpec(detector)
         self.detector = detector.build() if isinstance(detector, DetectorSpec) else detector
-        self.memory, self.problems = memory, []
+        self.memory = memory
+        self.problems: List[Skip] = []
         self.smoothing = smoothing
         self._ended = Event()
         self._made_with = model, weights, detector, threshold
@@ -242,7 +243,7 @@ class AUInferencer:
                 rows, before these are yielded. Some 70 frames are in memory then.
         """
         check_numbers(batch_size=batch_size, stride=stride)
-        self.problems: List[Skip] = []
+        self.problems = []
         self._smooth = Smoother(self.smoothing)
         self._ended.clear()
         items = read_items(find_inputs(inputs, None, self.problems), stride, self.problems,
@@ -318,13 +319,15 @@ class AUInferencer:
               on_frame: Optional[Callable] = None) -> Iterator[FacePrediction]:
         scores = iter(found)
         for frame, faces, image in batch:
-            start, size, rows = (frame.source, frame.number, frame.timestamp), frame.image, []
+            start, (width, height) = (frame.source, frame.number, frame.timestamp), frame.image
+            rows = []
             for face, _ in faces:
                 values = self._smooth(frame, face.track, next(scores))
                 rows.append(FacePrediction(*start, face.track - 1, True, face.score, face.box,
-                                           *size, tuple(map(float, values)),
+                                           width, height, tuple(map(float, values)),
                                            tuple(map(bool, values >= self.thresholds))))
-            rows = rows or [FacePrediction(*start, 0, False, None, None, *size)]
+            rows = rows or [FacePrediction(*start, 0, False, None, None, width,
+                                           height)]
             if on_frame is not None:
                 on_frame(image, rows)
             yield from rows
