@@ -157,6 +157,7 @@ def help_of(monkeypatch, capsys):
     return help_of
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('tool, options', commands())
 def test_tools_have_the_options_of_the_pages(tool, options, help_of):
     text = help_of(tool)

@@ -10,6 +10,8 @@ import torch
 from fmae_iat_plugin.inference import export
 from fmae_iat_plugin.inference.inferencer import AUInferencer
 
+pytestmark = pytest.mark.slow
+
 AUS = (12, 1, 24)
 
 

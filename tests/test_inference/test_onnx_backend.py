@@ -15,6 +15,8 @@ from fmae_iat_plugin.inference.onnx_backend import OnnxBackend
 from fmae_iat_plugin.inference.predict import main
 from fmae_iat_plugin.version import __version__
 
+pytestmark = pytest.mark.slow
+
 AUS = (12, 1, 24)
 
 

@@ -15,6 +15,8 @@ from fmae_iat_plugin.files import hold_folder
 from fmae_iat_plugin.inference.inferencer import AUInferencer
 from fmae_iat_plugin.inference.predict import main
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def files(repo, tmp_path):

@@ -20,6 +20,8 @@ from fmae_iat_plugin.inference.inferencer import AUInferencer
 from fmae_iat_plugin.web.demo import Demo, merge_rows, purge
 from fmae_iat_plugin.web.limits import LimitError, Limits
 
+pytestmark = pytest.mark.slow
+
 AUS = (12, 1, 24)
 
 

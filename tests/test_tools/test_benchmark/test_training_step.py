@@ -9,6 +9,8 @@ import pytest
 import torch
 from mmengine.config import Config
 
+pytestmark = pytest.mark.slow
+
 PATH = Path(__file__).parents[3] / 'tools' / 'benchmark' / 'training_step.py'
 TINY = 'configs/custom/own_table_tiny_48px.py'
 
