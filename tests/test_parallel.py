@@ -81,7 +81,7 @@ def test_a_wrong_number_on_the_command_line(text, capsys):
     add_parallel_arguments(parser)
     with pytest.raises(SystemExit):
         parser.parse_args([f'--workers={text}'])
-    assert 'no number of processes' in capsys.readouterr().err
+    assert 'neither a number of processes' in capsys.readouterr().err
 
 
 def test_usable_cores_respects_the_affinity(monkeypatch):

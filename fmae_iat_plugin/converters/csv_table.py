@@ -1,5 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Any CSV with a row a face to the annotation table.
+"""Any CSV with one row per face to the annotation table.
 
 Understood without being told: AU columns spelled ``au1``, ``AU01``, ``AU1_c``, ``AU12_r``; blanks
 around names; a nameless index column, also one whose header cell is missing; ``.csv.gz``. What is
@@ -70,7 +70,7 @@ def read_rows(path: Path) -> Tuple[List[str], List[Tuple[int, List[str]]]]:
     cell gets the name ''.
 
     Raises:
-        ConversionError: If the file is no CSV text or is empty; names file and line.
+        ConversionError: If the file is not CSV text, or is empty; names file and line.
     """
     rows, line = [], 0
     try:
@@ -82,8 +82,8 @@ def read_rows(path: Path) -> Tuple[List[str], List[Tuple[int, List[str]]]]:
                 if cells:
                     rows.append((line, cells))
     except (csv.Error, UnicodeDecodeError, OSError, EOFError, zlib.error) as error:
-        raise ConversionError(f'{path}, line {line + 1}: no readable CSV: {error}. Remedy: a '
-                              'UTF-8 text with commas.') from error
+        raise ConversionError(f'{path}, line {line + 1}: not readable as CSV: {error}. Remedy: '
+                              'save it as UTF-8 text with commas.') from error
     if len(rows) < 2:
         raise ConversionError(f'{path}, line 1: no header with rows below it.')
     header = [cell.strip() for cell in rows[0][1]]
@@ -252,7 +252,7 @@ def convert_csv_table(release: str, out: str, mapping: Mapping = DEFAULT_MAPPING
         try:
             re.compile(getattr(mapping, name) or '')
         except re.error as error:
-            raise ConversionError(f'{name} {getattr(mapping, name)!r} is no regular expression: '
+            raise ConversionError(f'{name} {getattr(mapping, name)!r} is not a regular expression: '
                                   f'{error}.') from error
     files = [release_dir] if release_dir.is_file() else sorted(
         path for path in release_dir.glob(glob)

@@ -66,7 +66,7 @@ def read_intensities(path: Path, au: int, name: str) -> Tuple[Dict[int, tuple], 
         tuple: frame -> (line, intensity); what was skipped.
 
     Raises:
-        ConversionError: If the file is no text.
+        ConversionError: If the file is not text.
     """
     values: Dict[int, tuple] = {}
     wrong, skipped = set(), []
@@ -180,7 +180,8 @@ def convert_disfa(release: str, out: str, options: Options = DEFAULTS, workers: 
     if camera not in ('right', 'left'):
         raise ConversionError(f'camera {camera!r} is neither right nor left.')
     if not release_dir.is_dir():
-        raise ConversionError(f'the release {release_dir} is no folder. Remedy: unpack it first.')
+        raise ConversionError(f'the release {release_dir} is not a folder. Remedy: unpack it '
+                              'first.')
     folders = [Path(labels)] if labels else find_folders(release_dir, 'ActionUnit_Labels')
     if len(folders) != 1 or not folders[0].is_dir():
         raise ConversionError(f'{release_dir}: one folder ActionUnit_Labels expected, found '

@@ -55,7 +55,7 @@ def parse_line(line: str, dataset: str, aus: Sequence[int]) -> Tuple[str, str, L
     try:
         entry = json.loads(line)
     except (json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f'no JSON: {error}') from error
+        raise ValueError(f'not JSON: {error}') from error
     if not isinstance(entry, dict) or not isinstance(entry.get('img_path'), str) or \
             not isinstance(entry.get('AUs'), list):
         raise ValueError('expected {"img_path": "...", "AUs": [...]}')
@@ -64,7 +64,7 @@ def parse_line(line: str, dataset: str, aus: Sequence[int]) -> Tuple[str, str, L
         raise ValueError(f'img_path is {image!r:.80}')
     subject = subject_of(image, dataset)
     if subject is None:
-        raise ValueError(f'no subject of {dataset} in {image!r:.80}')
+        raise ValueError(f'{image!r:.80} names no subject of {dataset}')
     active = set()
     for au in entry['AUs']:
         if type(au) is not int or (au != FILLER and au not in aus) or au in active:
@@ -79,7 +79,7 @@ def read_list(path: Path, dataset: str, aus: Sequence[int]) -> Converted:
     """Rows of one list, in its order; lines that cannot be read are listed.
 
     Raises:
-        ConversionError: If the file is no text.
+        ConversionError: If the file is not text.
     """
     rows, where, skipped = [], [], []
     for number, line in enumerate(read_lines(path), 1):

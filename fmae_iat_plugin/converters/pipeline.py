@@ -1,7 +1,7 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """One way through a conversion: sequences over processes, then table, list and summary.
 
-An output folder belongs to one conversion; running it again goes on where it stopped, and ends
+An output folder belongs to one conversion; running it again continues where it stopped, and ends
 with the same bytes as a run that was never stopped.
 """
 

@@ -44,7 +44,7 @@ def label_folder(release: Path, given: Optional[str]) -> Path:
         ConversionError: If there is none, or more than one.
     """
     if not release.is_dir():
-        raise ConversionError(f'the release {release} is no folder. Remedy: unpack it first.')
+        raise ConversionError(f'the release {release} is not a folder. Remedy: unpack it first.')
     if given:
         if not Path(given).is_dir():
             raise ConversionError(f'the label folder {given} does not exist.')

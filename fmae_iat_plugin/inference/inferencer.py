@@ -107,7 +107,7 @@ class AUInferencer:
         number = self.backend.outputs
         if len(self.aus) != number:
             raise ValueError(f'{len(self.aus)} action units {self.aus} are named, the model has '
-                             f'{number} outputs. Remedy: aus=(...), in the order of training.')
+                             f'{number} outputs. Remedy: pass aus=(...), in the order of training.')
         check_numbers(threshold, smoothing)
         self.thresholds = self._thresholds(threshold, weights or model)
         steps = [step for step in data.pipeline
@@ -133,8 +133,8 @@ class AUInferencer:
         try:
             thresholds = np.broadcast_to(np.asarray(thr, dtype=np.float64), (len(self.aus), ))
         except (TypeError, ValueError) as error:
-            raise ValueError(f'threshold {thr!r}: one number, or {len(self.aus)}, one for each of '
-                             f'{self.aus}, is wanted.') from error
+            raise ValueError(f'threshold {thr!r} does not fit. Remedy: one number, or '
+                             f'{len(self.aus)}, one for each of {self.aus}.') from error
         if not ((thresholds >= 0) & (thresholds <= 1)).all():  # also NaN
             raise ValueError(f'{source} notes the thresholds {thr}. Remedy: threshold=..., '
                              'probabilities from 0 to 1.')
@@ -148,8 +148,8 @@ class AUInferencer:
         protocol = data.get('protocol') or (own and own.default)
         aus = load_protocol(protocol).aus if protocol else None
         if not aus:
-            raise ValueError('the config does not say which action units the model predicts. '
-                             'Remedy: aus=(1, 2, ...), in the order of training.')
+            raise ValueError('the config does not name the action units of the model. Remedy: '
+                             'pass aus=(1, 2, ...), in the order of training.')
         return aus
 
     def __call__(self, inputs, return_datasamples: bool = False, batch_size: int = 32,
@@ -177,8 +177,8 @@ class AUInferencer:
 
         Raises:
             FileNotFoundError, TypeError, ValueError: See :func:`~.inputs.find_inputs`; if nothing
-            is left to predict. What else is missing or unreadable is listed in ``problems`` and
-            logged, and the rest goes on.
+            is left to predict. Other missing or unreadable inputs are listed in ``problems`` and
+            logged, and the remaining ones are predicted.
         """
         results, drawn, on_frame = [], [], None
         unusable: List[Skip] = []
@@ -264,8 +264,10 @@ class AUInferencer:
                     yield from self._rows(batch, scores, on_frame)
 
     def end(self) -> None:
-        """Cameras and streams end at the frame they are at; what was read is predicted still. May
-        be called from another thread or a signal handler."""
+        """End cameras and streams at their current frame; the frames already read are predicted.
+
+        Another thread or a signal handler may call this.
+        """
         self._ended.set()
 
     def _faces(self, frames, keep: bool, threads: int) -> Iterator[tuple]:

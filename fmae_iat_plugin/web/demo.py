@@ -200,15 +200,15 @@ class Demo:
         size = os.path.getsize(path) / 2**20
         if size > self.limits.megabytes:
             raise LimitError(f'the file has {size:.0f} MB, at most {self.limits.megabytes} are '
-                             'taken. Remedy: a smaller one, or tools/predict.py.')
+                             'allowed. Remedy: a smaller file, or tools/predict.py.')
         if Path(path).suffix.lower() not in suffixes:
             raise ValueError(f'the file is none of {", ".join(suffixes)}, by its suffix.')
 
     def _check_pixels(self, width: int, height: int) -> None:
         if width * height > self.limits.pixels:
             raise LimitError(f'the image has {width} x {height} pixels, at most '
-                             f'{self.limits.pixels / 1e6:g} million are taken. Remedy: a smaller '
-                             'one, or tools/predict.py.')
+                             f'{self.limits.pixels / 1e6:g} million are allowed. Remedy: a smaller '
+                             'image, or tools/predict.py.')
 
     def _check_video(self, path: str) -> None:
         try:
@@ -226,7 +226,7 @@ class Demo:
 
     def _too_long(self) -> str:
         return (f'the video is longer than {self.limits.seconds:g} seconds or '
-                f'{self.limits.frames} frames. Remedy: a shorter one, or tools/predict.py.')
+                f'{self.limits.frames} frames. Remedy: a shorter video, or tools/predict.py.')
 
 
 def _again(infer: AUInferencer, image: np.ndarray, rows: list) -> list:

@@ -113,7 +113,7 @@ def test_unusable_files_are_named(exported, tmp_path):
     text.write_text('no model')
     foreign = rewrite(path, tmp_path / 'foreign.onnx', aus=None)
     for file, error, message in ((tmp_path / 'none.onnx', FileNotFoundError, 'does not exist'),
-                                 (text, ValueError, 'is no ONNX model'),
+                                 (text, ValueError, 'is not an ONNX model'),
                                  (foreign, ValueError, 'does not note its aus')):
         with pytest.raises(error, match=message):
             OnnxBackend(file)
