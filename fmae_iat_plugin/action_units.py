@@ -78,7 +78,8 @@ def parse_au(au) -> int:
     """Number of an action unit given as ``12``, ``'12'``, ``'AU12'`` or ``'au12'``.
 
     Raises:
-        ValueError: If it is no action unit of FACS; the message names it and lists those known.
+        ValueError: If it is not an action unit of FACS; the message names it and lists the
+            known ones.
     """
     text = str(au).strip()
     digits = text[2:] if text[:2].upper() == 'AU' else text
@@ -97,7 +98,8 @@ def parse_aus(aus, where: str = '`aus`') -> Tuple[int, ...]:
         where: What names them, for the message.
 
     Raises:
-        ValueError: If it is no list, empty, or names one that is unknown or twice.
+        ValueError: If it is not a list, is empty, or names an action unit that is unknown or
+            repeated.
     """
     if not isinstance(aus, (list, tuple, range, np.ndarray)) or np.ndim(aus) != 1:
         given = aus if isinstance(aus, (int, str)) else 1

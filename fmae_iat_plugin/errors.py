@@ -4,18 +4,21 @@
 import argparse
 import sys
 from contextlib import contextmanager
-from typing import Iterator, Type
+from typing import Iterator, Tuple, Type
+
+#: said after Ctrl-C
+STOPPED = 'Stopped. Give the same command again to continue.\n'
 
 
 def path_argument(text: str) -> str:
-    """Type of a path on the command line: an empty one would be the current folder.
+    """Type of a path on the command line; an empty path would mean the current folder.
 
     Raises:
         argparse.ArgumentTypeError: If it is empty.
     """
     if not text.strip():
-        raise argparse.ArgumentTypeError('the path is empty. Remedy: a path; a variable of the '
-                                         'shell may be unset')
+        raise argparse.ArgumentTypeError('the path is empty. Remedy: give a path; perhaps a '
+                                         'variable of the shell is not set')
     return text
 
 
@@ -27,18 +30,19 @@ def say_error(error: Exception) -> int:
 
 @contextmanager
 def ends_in_words(*errors: Type[Exception]) -> Iterator[None]:
-    """Around the work of a command: an error that a user can do something about is one line.
+    """Runs the work of a command; an error that the user can mend becomes one line on stderr.
 
-    A full disk, a folder that may not be written and other errors of the system are among them.
-    The exit code is then 1; it is 130 for Ctrl-C.
+    Errors of the system, such as a full disk or a folder without write permission, are included.
+    The exit code is then 1; after Ctrl-C it is 130.
 
     Args:
-        errors: The package's own, beside OSError.
+        errors: Classes of errors of the package, in addition to OSError.
     """
+    expected: Tuple[Type[Exception], ...] = (*errors, OSError)
     try:
         yield
     except KeyboardInterrupt:
-        sys.stderr.write('stopped. The same command goes on from here.\n')
+        sys.stderr.write(STOPPED)
         sys.exit(130)
-    except (*errors, OSError) as error:
+    except expected as error:
         sys.exit(f'error: {" ".join(str(error).split())}')

@@ -210,7 +210,7 @@ def read_lines(path: Union[str, Path]) -> List[str]:
         text = data.decode('utf-8-sig')
     except UnicodeDecodeError as error:
         line = data.count(b'\n', 0, error.start) + 1
-        raise ValueError(f'{path}, line {line}: byte {data[error.start]:#04x} is no UTF-8 '
+        raise ValueError(f'{path}, line {line}: byte {data[error.start]:#04x} is not UTF-8 '
                          'text. Remedy: restore the file from the release.') from error
     lines = [line[:-1] if line.endswith('\r') else line for line in text.split('\n')]
     return lines[:-1] if lines[-1] == '' else lines

@@ -171,7 +171,7 @@ def _number(text: str) -> int:
     if text == 'all':
         return 0
     if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f'{text!r} is no number of processes, nor "all"')
+        raise argparse.ArgumentTypeError(f'{text!r} is neither a number of processes nor "all"')
     return int(text)
 
 

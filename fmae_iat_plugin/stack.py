@@ -1,7 +1,7 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Check that the OpenMMLab stack is there and in range, before anything registers into it.
 
-The stack is no core dependency of this package: the original distributions (``mmengine``, ...)
+The stack is not a core dependency of this package: the original distributions (``mmengine``, ...)
 and their maintained continuation (``onedl-mmengine``, ...) install the same import names and
 overwrite each other's files, so the choice is the user's.
 """

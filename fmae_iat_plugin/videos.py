@@ -272,7 +272,8 @@ def _display_matrix(frame) -> Tuple[int, int, int, int]:
     for data in frame.side_data:
         if data.type.name == 'DISPLAYMATRIX':
             numbers = np.frombuffer(bytes(data), dtype=np.int32)
-            return tuple(int(numbers[place]) for place in (0, 1, 3, 4))
+            a, b, c, d = (int(numbers[place]) for place in (0, 1, 3, 4))
+            return a, b, c, d
     return 1, 0, 0, 1
 
 

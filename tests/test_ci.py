@@ -7,6 +7,8 @@ import subprocess
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize('built, variable, code, tested, words', [
     (True, None, 0, True, ''), (False, None, 1, False, 'ERROR: nothing was tested'),

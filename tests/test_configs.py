@@ -59,6 +59,7 @@ def datasets_of(cfg):
             yield from dataset.get('datasets', [dataset])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', CONFIGS)
 def test_every_part_is_registered_and_builds(name):
     cfg = load(name)

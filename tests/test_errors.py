@@ -27,7 +27,7 @@ def test_an_error_of_the_system_is_one_line():
 def test_ctrl_c(capsys):
     with pytest.raises(SystemExit) as end, ends_in_words():
         raise KeyboardInterrupt
-    assert end.value.code == 130 and capsys.readouterr().err.startswith('stopped. ')
+    assert end.value.code == 130 and capsys.readouterr().err.startswith('Stopped. ')
 
 
 @pytest.mark.parametrize('error', [OSError(errno.ENOSPC, 'No space left on device'),

@@ -178,6 +178,7 @@ def count_rtatl(cfg):
     return sum(value.numel() for value in model.parameters()), sum(flops)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('metafile', [m for m in METAFILES if 'face_detection' not in m])
 def test_metadata_is_that_of_the_config(metafile):
     for entry in read(metafile).models:
@@ -197,6 +198,7 @@ def test_count_agrees_with_mmpretrain():
     assert count(json.dumps(cfg.model.to_dict())) == (111907840, 17581972224)
 
 
+@pytest.mark.slow
 def test_parameters_of_the_detectors():
     try:
         registry = import_mmdet()[0]

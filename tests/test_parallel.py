@@ -81,7 +81,7 @@ def test_a_wrong_number_on_the_command_line(text, capsys):
     add_parallel_arguments(parser)
     with pytest.raises(SystemExit):
         parser.parse_args([f'--workers={text}'])
-    assert 'no number of processes' in capsys.readouterr().err
+    assert 'neither a number of processes' in capsys.readouterr().err
 
 
 def test_usable_cores_respects_the_affinity(monkeypatch):
@@ -111,6 +111,7 @@ def cluster():
         ray.shutdown()
 
 
+@pytest.mark.slow
 def test_ray_keeps_the_order_and_the_folder(cluster, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     results = run_parallel(make_work(), range(9), 2, backend='ray')
@@ -119,6 +120,7 @@ def test_ray_keeps_the_order_and_the_folder(cluster, tmp_path, monkeypatch):
     assert os.getpid() not in {pid for _, pid, _ in results}
 
 
+@pytest.mark.slow
 def test_ray_hands_the_error_on(cluster):
     with pytest.raises(ConversionError, match='^-3 is negative$'):
         run_parallel(make_work(), [1, 2, -3, 4], 2, backend='ray')
@@ -126,6 +128,7 @@ def test_ray_hands_the_error_on(cluster):
         run_parallel(make_work(), [1, 2, 3], 3, backend='ray')
 
 
+@pytest.mark.slow
 def test_ray_and_loky_convert_to_the_same_bytes(cluster, tmp_path):
     write_bp4d(tmp_path / 'release', subjects=2, tasks=['T1', 'T7'], frames=8, size=64, seed=2,
                frames_as='videos', workers=1)

@@ -19,6 +19,8 @@ from fmae_iat_plugin.datasets import load_protocol
 from fmae_iat_plugin.datasets.annotation import read_annotation
 from fmae_iat_plugin.synthfacs import releases as releases
 
+pytestmark = pytest.mark.slow
+
 TINY = dict(embed_dims=24, num_layers=1, num_heads=2, feedforward_channels=24, _delete_=True)
 BATCH = 4
 

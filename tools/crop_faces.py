@@ -15,7 +15,7 @@ def parse_args():
                         'folder of them, or annotation table (the file, or the folder that holds '
                         'annotation.csv)')
     parser.add_argument('out', metavar='OUT', type=path_argument,
-                        help='output folder; that of a table may be IN')
+                        help='output folder; for a table it may be IN')
     parser.add_argument('--images', type=path_argument, help="folder of a table's images; "
                         'default: images beside it, or its own folder')
     group = parser.add_argument_group('detector')

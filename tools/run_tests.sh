@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets up what it needs, then runs the linter and the tests; arguments go to pytest.
+# Sets up what it needs, then runs linters, type checker and tests; arguments go to pytest.
 #   bash tools/run_tests.sh            everything
 #   bash tools/run_tests.sh -k metric  some of it
 set -euo pipefail
@@ -9,4 +9,5 @@ cd "$ROOT"
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 "$PYTHON" -m ruff check .
 "$(dirname "$PYTHON")/lint-imports"
+"$PYTHON" -m mypy
 "$PYTHON" -m pytest -q "$@" tests

@@ -62,7 +62,7 @@ def named_columns(header: List[str], path: Path) -> Columns:
     if not aus:
         raise ConversionError(f'{path}, line 1: the header names no AU: '
                               f'{",".join(header)[:80]!r}. Remedy: restore the release\'s file.')
-    notes = [f'columns {", ".join(map(str, sorted(others)))} are no action units of the face and '
+    notes = [f'columns {", ".join(map(str, sorted(others)))} are not action units of the face and '
              'were not read'] if others else []
     return Columns(frames[0], tuple(sorted(aus, key=lambda pair: pair[1])), len(header), 1, notes)
 

@@ -30,18 +30,18 @@ def make_parser(description: str, release: bool = True) -> argparse.ArgumentPars
 def add_sequence_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the releases with videos or image folders."""
     parser.add_argument('--labels', type=path_argument,
-                        help='folder of the label files, if it is not found')
+                        help='folder of the label files, if the command does not find it')
     parser.add_argument('--pictures', type=path_argument, help='folder below which image '
                         'folders or videos are looked for; default RELEASE')
     parser.add_argument('--source', choices=('auto', 'images', 'videos'), default='auto',
                         help='auto: the image folder of a sequence, or else its video')
     parser.add_argument('--image-format', choices=('jpg', 'png'), default='jpg',
-                        help='of frames taken from videos; jpg has quality 95')
+                        help='format of frames taken from videos; jpg has quality 95')
     parser.add_argument('--halve', action='store_true',
                         help='halve both sides of video frames, as FMAE-IAT does before cropping')
     parser.add_argument('--damaged-videos', choices=('skip', 'keep'), default='skip',
-                        dest='damaged', help='videos that lose frames inside: their frame numbers '
-                        'cannot be trusted')
+                        dest='damaged', help='what to do with videos that lack frames inside: '
+                        'their frame numbers cannot be trusted')
 
 
 def sequence_arguments(args: argparse.Namespace) -> dict:

@@ -1,5 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Any CSV with a row a face to the annotation table.
+"""Any CSV with one row per face to the annotation table.
 
 Understood without being told: AU columns spelled ``au1``, ``AU01``, ``AU1_c``, ``AU12_r``; blanks
 around names; a nameless index column, also one whose header cell is missing; ``.csv.gz``. What is
@@ -70,7 +70,7 @@ def read_rows(path: Path) -> Tuple[List[str], List[Tuple[int, List[str]]]]:
     cell gets the name ''.
 
     Raises:
-        ConversionError: If the file is no CSV text or is empty; names file and line.
+        ConversionError: If the file is not CSV text, or is empty; names file and line.
     """
     rows, line = [], 0
     try:
@@ -82,8 +82,8 @@ def read_rows(path: Path) -> Tuple[List[str], List[Tuple[int, List[str]]]]:
                 if cells:
                     rows.append((line, cells))
     except (csv.Error, UnicodeDecodeError, OSError, EOFError, zlib.error) as error:
-        raise ConversionError(f'{path}, line {line + 1}: no readable CSV: {error}. Remedy: a '
-                              'UTF-8 text with commas.') from error
+        raise ConversionError(f'{path}, line {line + 1}: not readable as CSV: {error}. Remedy: '
+                              'save it as UTF-8 text with commas.') from error
     if len(rows) < 2:
         raise ConversionError(f'{path}, line 1: no header with rows below it.')
     header = [cell.strip() for cell in rows[0][1]]
@@ -247,23 +247,23 @@ def convert_csv_table(release: str, out: str, mapping: Mapping = DEFAULT_MAPPING
     Raises:
         ConversionError: If there is no file or no row is left.
     """
-    release, out = Path(release), Path(out)
+    release_dir, out_dir = Path(release), Path(out)
     for name in ('subject_pattern', 'sequence_pattern', 'frame_pattern'):
         try:
             re.compile(getattr(mapping, name) or '')
         except re.error as error:
-            raise ConversionError(f'{name} {getattr(mapping, name)!r} is no regular expression: '
+            raise ConversionError(f'{name} {getattr(mapping, name)!r} is not a regular expression: '
                                   f'{error}.') from error
-    files = [release] if release.is_file() else sorted(
-        path for path in release.glob(glob)
-        if not any(map(of_the_system, path.relative_to(release).parts)))
+    files = [release_dir] if release_dir.is_file() else sorted(
+        path for path in release_dir.glob(glob)
+        if not any(map(of_the_system, path.relative_to(release_dir).parts)))
     if not files:
-        raise ConversionError(f'no file {glob} in {release}.')
-    start(out, dict(dataset='csv_table', release=str(release.resolve()), glob=glob, images=images,
-                    place=place, **mapping._asdict()))
+        raise ConversionError(f'no file {glob} in {release_dir}.')
+    start(out_dir, dict(dataset='csv_table', release=str(release_dir.resolve()), glob=glob,
+                        images=images, place=place, **mapping._asdict()))
     notes = [] if images else ['the images were not looked at: set data_prefix to their folder']
     folder = Path(images) if images else None
-    work = partial(convert_file, mapping=mapping, out=out, images=folder, place=place)
+    work = partial(convert_file, mapping=mapping, out=out_dir, images=folder, place=place)
     extra = []
     if folder:
         named = set()
@@ -275,7 +275,8 @@ def convert_csv_table(release: str, out: str, mapping: Mapping = DEFAULT_MAPPING
         extra = [Skip(str(path.relative_to(folder)), NO_LABEL, str(path))
                  for path in _images_below(folder)
                  if path.relative_to(folder).as_posix() not in named]
-    return convert_table('csv_table', work, files, out, release, extra, workers, reference, notes)
+    return convert_table('csv_table', work, files, out_dir, release_dir, extra, workers, reference,
+                         notes)
 
 
 def _images_below(folder: Path) -> List[Path]:

@@ -66,7 +66,7 @@ def read_intensities(path: Path, au: int, name: str) -> Tuple[Dict[int, tuple], 
         tuple: frame -> (line, intensity); what was skipped.
 
     Raises:
-        ConversionError: If the file is no text.
+        ConversionError: If the file is not text.
     """
     values: Dict[int, tuple] = {}
     wrong, skipped = set(), []
@@ -176,22 +176,23 @@ def convert_disfa(release: str, out: str, options: Options = DEFAULTS, workers: 
         ConversionError: If nothing can be converted, the numbering of the images contradicts
             ``first_image``, or the output holds another conversion.
     """
-    release, out = Path(release), Path(out)
+    release_dir, out_dir = Path(release), Path(out)
     if camera not in ('right', 'left'):
         raise ConversionError(f'camera {camera!r} is neither right nor left.')
-    if not release.is_dir():
-        raise ConversionError(f'the release {release} is no folder. Remedy: unpack it first.')
-    folders = [Path(labels)] if labels else find_folders(release, 'ActionUnit_Labels')
+    if not release_dir.is_dir():
+        raise ConversionError(f'the release {release_dir} is not a folder. Remedy: unpack it '
+                              'first.')
+    folders = [Path(labels)] if labels else find_folders(release_dir, 'ActionUnit_Labels')
     if len(folders) != 1 or not folders[0].is_dir():
-        raise ConversionError(f'{release}: one folder ActionUnit_Labels expected, found '
+        raise ConversionError(f'{release_dir}: one folder ActionUnit_Labels expected, found '
                               f'{", ".join(map(str, folders)) or "none"}. Remedy: choose it with '
                               '--labels.')
     # a file without a camera in its name serves any; pictures of the other camera are never taken
     sources = find_sources(
-        Path(pictures) if pictures else release,
+        Path(pictures) if pictures else release_dir,
         partial(_key, camera=camera, pattern=r'(?:RightVideo|LeftVideo)?(SN[0-9]{3})(?:_comp)?'),
         partial(_key, camera=camera,
-                pattern=r'(?:RightVideo|LeftVideo)?(SN[0-9]{3})(?:_comp)?\.\w+'), without=out)
+                pattern=r'(?:RightVideo|LeftVideo)?(SN[0-9]{3})(?:_comp)?\.\w+'), without=out_dir)
     subjects, skipped = [], []
     for folder in (path for path in listed(folders[0]) if path.is_dir()):
         files = {}
@@ -213,9 +214,9 @@ def convert_disfa(release: str, out: str, options: Options = DEFAULTS, workers: 
     if options.source != 'videos':
         for subject in subjects:
             check_first_image(subject, first_image)
-    start(out, dict(dataset='disfa', release=str(release.resolve()), labels=labels,
-                    pictures=pictures, camera=camera, first_image=first_image,
-                    **options._asdict()))
-    work = partial(convert_subject, out=out, options=options, camera=camera,
+    start(out_dir, dict(dataset='disfa', release=str(release_dir.resolve()), labels=labels,
+                        pictures=pictures, camera=camera, first_image=first_image,
+                        **options._asdict()))
+    work = partial(convert_subject, out=out_dir, options=options, camera=camera,
                    first_image=first_image)
-    return convert_table('disfa', work, subjects, out, release, skipped, workers)
+    return convert_table('disfa', work, subjects, out_dir, release_dir, skipped, workers)

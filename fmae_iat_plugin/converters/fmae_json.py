@@ -55,7 +55,7 @@ def parse_line(line: str, dataset: str, aus: Sequence[int]) -> Tuple[str, str, L
     try:
         entry = json.loads(line)
     except (json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f'no JSON: {error}') from error
+        raise ValueError(f'not JSON: {error}') from error
     if not isinstance(entry, dict) or not isinstance(entry.get('img_path'), str) or \
             not isinstance(entry.get('AUs'), list):
         raise ValueError('expected {"img_path": "...", "AUs": [...]}')
@@ -64,7 +64,7 @@ def parse_line(line: str, dataset: str, aus: Sequence[int]) -> Tuple[str, str, L
         raise ValueError(f'img_path is {image!r:.80}')
     subject = subject_of(image, dataset)
     if subject is None:
-        raise ValueError(f'no subject of {dataset} in {image!r:.80}')
+        raise ValueError(f'{image!r:.80} names no subject of {dataset}')
     active = set()
     for au in entry['AUs']:
         if type(au) is not int or (au != FILLER and au not in aus) or au in active:
@@ -79,7 +79,7 @@ def read_list(path: Path, dataset: str, aus: Sequence[int]) -> Converted:
     """Rows of one list, in its order; lines that cannot be read are listed.
 
     Raises:
-        ConversionError: If the file is no text.
+        ConversionError: If the file is not text.
     """
     rows, where, skipped = [], [], []
     for number, line in enumerate(read_lines(path), 1):
@@ -180,14 +180,14 @@ def table_to_json(table_file: str, out: str, dataset: str, aus=None, keep_paths:
     Raises:
         ConversionError: If no row is left or two rows get the same path.
     """
-    out, table = Path(out), read_annotation(table_file)
+    out_dir, table = Path(out), read_annotation(table_file)
     protocol = load_protocol(dataset)
     aus = tuple(map(parse_au, aus)) if aus else protocol.aus
     labels = table.select(aus)
     threshold = protocol.intensity_threshold if (labels > 1).any() else 1
-    start(out, dict(dataset=f'{dataset} to fmae_json', release=str(Path(table_file).resolve()),
-                    aus=aus, keep_paths=keep_paths, not_coded=not_coded, images=images,
-                    place=place))
+    start(out_dir, dict(dataset=f'{dataset} to fmae_json', release=str(Path(table_file).resolve()),
+                        aus=aus, keep_paths=keep_paths, not_coded=not_coded, images=images,
+                        place=place))
     written, skipped = {}, []
     for row, image in enumerate(table.images):
         line = table.line(row)
@@ -209,16 +209,17 @@ def table_to_json(table_file: str, out: str, dataset: str, aus=None, keep_paths:
             if not (Path(images) / image).is_file():
                 skipped.append(Skip(image, NO_IMAGE, table.path, line))
                 continue
-            place_image(Path(images) / image, out / 'images' / path, place)
+            place_image(Path(images) / image, out_dir / 'images' / path, place)
         active = [au if label >= threshold else FILLER for au, label in zip(aus, labels[row])]
         written[path] = json.dumps(dict(img_path=path, AUs=active)) + '\n'
     skipped = sort_skips(skipped)
-    report_skipped('fmae_json', skipped, str(out / 'skipped.csv'))
+    report_skipped('fmae_json', skipped, str(out_dir / 'skipped.csv'))
     if not written:
-        raise ConversionError(f'{table.path}: no row could be written, see {out / "skipped.csv"}.')
-    write_whole(out / 'annotation.json', ''.join(written.values()).encode())
+        raise ConversionError(f'{table.path}: no row could be written, see '
+                              f'{out_dir / "skipped.csv"}.')
+    write_whole(out_dir / 'annotation.json', ''.join(written.values()).encode())
     summary = dict(dataset=dataset, release=table.path, rows=len(table.images),
                    written=len(written), skipped=len(skipped),
                    positive_from=threshold, action_units=list(aus))
-    write_whole(out / 'summary.json', (json.dumps(summary, indent=2) + '\n').encode())
+    write_whole(out_dir / 'summary.json', (json.dumps(summary, indent=2) + '\n').encode())
     return summary

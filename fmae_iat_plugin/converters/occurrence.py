@@ -83,7 +83,7 @@ def read_occurrence(path: Path, name: str,
         frame = parse_frame(cells[layout.frame])
         if frame is None:
             skipped.append(Skip(name, BAD_LINE, str(path), number,
-                                f'{cells[layout.frame]!r:.40} is no frame number'))
+                                f'{cells[layout.frame]!r:.40} is not a frame number'))
             continue
         codes = [parse_code(cells[column]) for column, _ in layout.aus]
         if None in codes:

@@ -1,7 +1,7 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """One way through a conversion: sequences over processes, then table, list and summary.
 
-An output folder belongs to one conversion; running it again goes on where it stopped, and ends
+An output folder belongs to one conversion; running it again continues where it stopped, and ends
 with the same bytes as a run that was never stopped.
 """
 
@@ -86,8 +86,8 @@ def _settle(table: pd.DataFrame, labels: np.ndarray, where: Sequence[tuple]):
         left_out.update(others)
         detail = f'the same as {where[rows[0]][0]}, line {where[rows[0]][1]}, which is kept' \
             if same else f'{len(rows)} rows of this image differ, all are left out'
-        skipped += [Skip(image, DUPLICATE_FRAME if same else CONTRADICTION, *where[row], detail)
-                    for row in others]
+        skipped += [Skip(image, DUPLICATE_FRAME if same else CONTRADICTION, file, line, detail)
+                    for file, line in (where[row] for row in others)]
     return [row for row in range(len(table)) if row not in left_out], skipped
 
 

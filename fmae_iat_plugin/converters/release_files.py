@@ -41,7 +41,7 @@ def read_lines(path: Path) -> List[str]:
     """:func:`fmae_iat_plugin.files.read_lines`, with the error of a conversion.
 
     Raises:
-        ConversionError: If the file cannot be read or is no UTF-8 text; names file and line.
+        ConversionError: If the file cannot be read or is not UTF-8 text; names file and line.
     """
     try:
         return files.read_lines(path)

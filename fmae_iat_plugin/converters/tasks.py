@@ -44,7 +44,7 @@ def label_folder(release: Path, given: Optional[str]) -> Path:
         ConversionError: If there is none, or more than one.
     """
     if not release.is_dir():
-        raise ConversionError(f'the release {release} is no folder. Remedy: unpack it first.')
+        raise ConversionError(f'the release {release} is not a folder. Remedy: unpack it first.')
     if given:
         if not Path(given).is_dir():
             raise ConversionError(f'the label folder {given} does not exist.')
@@ -95,14 +95,14 @@ def convert_tasks(dataset: str, release: str, out: str, options: Options, worker
         columns: How the columns of a label file are understood.
         video_task: Task suffix of a video's name -> ``T<number>`` or None.
     """
-    release, out = Path(release), Path(out)
-    folder = label_folder(release, labels)
-    start(out, dict(dataset=dataset, release=str(release.resolve()), labels=labels,
-                    pictures=pictures, **options._asdict()))
+    release_dir, out_dir = Path(release), Path(out)
+    folder = label_folder(release_dir, labels)
+    start(out_dir, dict(dataset=dataset, release=str(release_dir.resolve()), labels=labels,
+                        pictures=pictures, **options._asdict()))
     key = partial(sequence_key, video_task=video_task)
-    sources = find_sources(Path(pictures) if pictures else release,
+    sources = find_sources(Path(pictures) if pictures else release_dir,
                            partial(_folder_key, video_task=video_task),
-                           lambda parts: key(parts[-1].rpartition('.')[0]), without=out)
+                           lambda parts: key(parts[-1].rpartition('.')[0]), without=out_dir)
     tasks, skipped = [], []
     for path in listed(folder):
         found = _LABEL_FILE.fullmatch(path.name)
@@ -114,5 +114,5 @@ def convert_tasks(dataset: str, release: str, out: str, options: Options, worker
     for (subject, name), left in sorted(sources.items()):
         skipped += [Skip(f'{subject}/{name}', UNLABELLED_VIDEO, str(source.path), 0, source.kind)
                     for source in left]
-    work = partial(convert_task, out=out, options=options, columns=columns)
-    return convert_table(dataset, work, tasks, out, release, skipped, workers)
+    work = partial(convert_task, out=out_dir, options=options, columns=columns)
+    return convert_table(dataset, work, tasks, out_dir, release_dir, skipped, workers)

@@ -161,11 +161,11 @@ def convert_widerface(release: str, out: str, place: str = 'link') -> dict:
     Raises:
         ConversionError: If a file or folder is missing or malformed, or no image is left.
     """
-    release, out = Path(release), Path(out)
+    release_dir, out_dir = Path(release), Path(out)
     sources: Dict[str, Tuple[Path, Path]] = {}
     for split in SPLITS:
-        sources[split] = (release / 'wider_face_split' / f'wider_face_{split}_bbx_gt.txt',
-                          release / f'WIDER_{split}' / 'images')
+        sources[split] = (release_dir / 'wider_face_split' / f'wider_face_{split}_bbx_gt.txt',
+                          release_dir / f'WIDER_{split}' / 'images')
         for path in sources[split]:
             if not path.exists():
                 raise ConversionError(f'{path} does not exist. Remedy: RELEASE is the folder that '
@@ -177,9 +177,9 @@ def convert_widerface(release: str, out: str, place: str = 'link') -> dict:
             raise ConversionError(f'{folder}: none of the images that {file} names is there and '
                                   'can be read. Remedy: unpack the images of the release there.')
         for image in coco['images']:
-            place_image(folder / image['file_name'], out / 'images' / split / image['file_name'],
-                        place)
-        write_whole(out / f'{split}.json', json.dumps(coco).encode())
+            place_image(folder / image['file_name'],
+                        out_dir / 'images' / split / image['file_name'], place)
+        write_whole(out_dir / f'{split}.json', json.dumps(coco).encode())
         ignored = sum(face['iscrowd'] for face in coco['annotations'])
         with_face = {face['image_id'] for face in coco['annotations']}
         summary[split] = dict(
@@ -189,6 +189,6 @@ def convert_widerface(release: str, out: str, place: str = 'link') -> dict:
             skipped={reason: sum(entry.reason == reason for entry in skipped)
                      for reason in (NO_AREA, OUTSIDE, NO_IMAGE, BAD_IMAGE)})
         all_skipped += skipped
-    report_skipped('WIDER FACE', all_skipped, str(out / 'skipped.csv'))
-    write_whole(out / 'summary.json', (json.dumps(summary, indent=2) + '\n').encode())
+    report_skipped('WIDER FACE', all_skipped, str(out_dir / 'skipped.csv'))
+    write_whole(out_dir / 'summary.json', (json.dumps(summary, indent=2) + '\n').encode())
     return summary

@@ -106,7 +106,8 @@ def _read_members(path: str, tar_size: int) -> List[Member]:
             for member in tar:
                 if member.isreg() and not member.issparse():
                     members.append((member.name, member.offset_data, member.size))
-                tar.members = []  # tarfile keeps every header it has seen
+                # tarfile keeps every header it has seen
+                tar.members = []  # type: ignore[attr-defined]  # public, but not in the stub
     except (tarfile.TarError, EOFError) as error:
         raise ValueError(f'{path} cannot be indexed ({error}); a shard must be a complete, '
                          'uncompressed tar file: unpack .tar.gz with gunzip, copy a truncated one '

@@ -82,7 +82,7 @@ class ThresholdHook(Hook):
                          for sample in model.val_step(batch)]
         model.train()
         rows = collect_results(rows, len(self.loader.dataset))
-        found = [self._tune(rows) if is_main_process() else None]
+        found: list = [self._tune(rows) if is_main_process() else None]
         broadcast_object_list(found)
         self.thresholds, f1 = found[0]
         names = self.loader.dataset.metainfo['classes']

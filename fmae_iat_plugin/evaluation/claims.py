@@ -39,12 +39,12 @@ def verdict(low: float, high: float) -> str:
 
 def claim(text: str, effect: Optional[float], interval: Optional[Sequence[float]],
           sentence: str) -> dict:
-    """A claim and its verdict; the effect is None if there was no run to judge it by.
+    """A claim and its verdict; effect and interval are None if there was no run to judge it by.
 
     Returns:
         dict: ``claim``, ``verdict``, ``effect``, ``interval``, ``sentence``.
     """
-    found = OPEN if effect is None else verdict(*interval)
+    found = OPEN if effect is None or interval is None else verdict(*interval)
     return dict(claim=text, verdict=found, effect=effect,
                 interval=None if interval is None else list(interval), sentence=sentence)
 
@@ -53,9 +53,9 @@ def seed_interval(values: Sequence[float], confidence: float = 0.95) -> tuple:
     """Student's t interval of a mean over seeds; both ends are NaN for one seed."""
     with needs_extra('analysis', 'intervals over seeds'):
         from scipy import stats
-    values = np.asarray(values, dtype=np.float64)
-    if len(values) < 2:
+    numbers = np.asarray(values, dtype=np.float64)
+    if len(numbers) < 2:
         return float('nan'), float('nan')
-    reach = stats.t.ppf((1 + confidence) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(
-        len(values))
-    return float(values.mean() - reach), float(values.mean() + reach)
+    reach = stats.t.ppf((1 + confidence) / 2, len(numbers) - 1) * numbers.std(ddof=1) / np.sqrt(
+        len(numbers))
+    return float(numbers.mean() - reach), float(numbers.mean() + reach)

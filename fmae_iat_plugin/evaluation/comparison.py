@@ -9,6 +9,7 @@ the 95 % interval of the difference excludes 0. The marks are not corrected for 
 """
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -144,7 +145,7 @@ def _columns(statistic, shape: Tuple[int, int], confidence: float, seed: int) ->
         return drawn[0][:, k]
 
     subjects, aus = shape
-    intervals = [bootstrap(lambda draws, k=k: column(draws, k), subjects, confidence, seed)
+    intervals = [bootstrap(partial(column, k=k), subjects, confidence, seed)
                  for k in range(aus + 1)]
     whole = statistic(np.ones((1, subjects), dtype=int))[0]
     return Difference(whole, np.array(intervals), subjects)

@@ -54,11 +54,11 @@ def bootstrap(statistic: Callable[[np.ndarray], np.ndarray], subjects: int,
 def bootstrap_mean(values: Sequence[float], confidence: float = 0.95,
                    seed: int = 0) -> Tuple[float, float]:
     """Interval of the mean of one value per subject, ``[S]``."""
-    values = np.asarray(values, dtype=np.float64)
-    low, high = bootstrap(lambda draws: draws @ values / len(values), len(values), confidence,
+    numbers = np.asarray(values, dtype=np.float64)
+    low, high = bootstrap(lambda draws: draws @ numbers / len(numbers), len(numbers), confidence,
                           seed)
     # rounding must not push an end beyond the possible values of a mean
-    return max(low, float(values.min())), min(high, float(values.max()))
+    return max(low, float(numbers.min())), min(high, float(numbers.max()))
 
 
 def subject_counts(scores: np.ndarray, labels: np.ndarray, subjects: np.ndarray,

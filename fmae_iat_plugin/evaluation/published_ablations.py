@@ -6,7 +6,7 @@ test fold.
 """
 
 import json
-from typing import Dict, NamedTuple, Union
+from typing import Any, Dict, NamedTuple, Union
 
 from .comparison import PUBLISHED
 
@@ -24,7 +24,7 @@ class PublishedAblation(NamedTuple):
         id_loss (dict[Key, float]): Identity loss (binary cross entropy); {} = not published.
     """
 
-    values: Union[Column, Dict[str, Column]]
+    values: Dict[Key, Any]
     source: str
     best_epoch: Dict[Key, int] = {}
     id_loss: Column = {}

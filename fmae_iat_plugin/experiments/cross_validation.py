@@ -33,7 +33,7 @@ from mmengine.runner import load_checkpoint
 import fmae_iat_plugin  # noqa: F401  registers
 from fmae_iat_plugin.engine import build_runner
 from fmae_iat_plugin.engine.launch import init_cpu_process_group, is_first_process
-from fmae_iat_plugin.errors import say_error
+from fmae_iat_plugin.errors import STOPPED, say_error
 from fmae_iat_plugin.extras import needs_extra
 from fmae_iat_plugin.files import hold_folder
 from fmae_iat_plugin.parallel import counting_bar, watch_parent
@@ -306,7 +306,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     except (ValueError, OSError, ImportError) as error:
         return say_error(error)
     except KeyboardInterrupt:
-        sys.stderr.write('stopped. The same command goes on from here.\n')
+        sys.stderr.write(STOPPED)
         return 130
     for run in failed:
         sys.stderr.write(f'failed: {run.experiment}, fold {run.fold}, seed {run.seed}: see '

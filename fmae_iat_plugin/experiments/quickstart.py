@@ -16,6 +16,7 @@ import hashlib
 import os
 import sys
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional
 
@@ -102,7 +103,7 @@ class Quickstart:
         steps = [('Render faces of people with known action units', self.render),
                  ('Pretrain an encoder by masked autoencoding', self.pretrain)]
         steps += [(f'Fine-tune {name} on the training subjects, test it on unseen ones',
-                   lambda name=name: self.fine_tune(name)) for name in runs]
+                   partial(self.fine_tune, name)) for name in runs]
         steps += [('Probe identity, draw t-SNE, write the report', self.report)]
         for number, (text, function) in enumerate(steps, 1):
             logger.info('[%d/%d] %s', number, len(steps), text)

@@ -1,7 +1,7 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """The paper's claims, each judged by the runs there are and said in a plain sentence."""
 
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, List, Sequence
 
 import numpy as np
 
@@ -174,7 +174,7 @@ def _size(base: str, rows: Sequence[dict], groups: Groups) -> dict:
                     f'Mean F1 of {large["encoder"]} is {{a}}, of {small["encoder"]} {{b}}')
 
 
-def _ramp(report: dict, rows: Sequence[dict], groups: Groups) -> Optional[dict]:
+def _ramp(report: dict, rows: Sequence[dict], groups: Groups) -> dict:
     ramp, = [row for row in rows if row['ramp']][:1]
     constant = next(row for row in rows if not row['ramp'])
     return _against(ramp, constant, groups['ramp'],

@@ -69,8 +69,13 @@ def best_epochs(runs: Sequence[Run]) -> Optional[List[int]]:
     """The epoch of each run that is best on its test fold, as the paper selects it; None where a
     run was not tested during its training."""
     classes = read_predictions(runs[0].predictions).classes
-    best = [paper_choice(run, classes) for run in runs]
-    return None if None in best else [int(choice['epoch']) for choice in best]
+    best = []
+    for run in runs:
+        choice = paper_choice(run, classes)
+        if choice is None:
+            return None
+        best.append(int(choice['epoch']))
+    return best
 
 
 def last_identity_loss(runs: Sequence[Run]) -> Optional[float]:

@@ -139,9 +139,11 @@ def eer_table(found: Sequence[RunIdentity],
     people = sorted({one.names[k] for one in found for k in one.pairs.subjects})
 
     def mean_eer(part: Sequence[RunIdentity], draws: np.ndarray) -> np.ndarray:
-        values = np.stack([one.pairs.eer(draws[:, [people.index(one.names[k])
-                                                   for k in one.pairs.subjects]])
-                           for one in part])
+        each = []
+        for one in part:
+            places = [people.index(one.names[k]) for k in one.pairs.subjects]
+            each.append(one.pairs.eer(draws[:, places]))
+        values = np.stack(each)
         known = ~np.isnan(values)
         number = known.sum(0)
         return np.where(number > 0, np.where(known, values, 0).sum(0) / np.maximum(number, 1),

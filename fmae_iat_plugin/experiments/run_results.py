@@ -71,9 +71,9 @@ def run_scores(run: Run) -> dict:
 
 def _mean_std(values: Sequence[Optional[float]]) -> Dict[str, float]:
     """Over seeds; the standard deviation of one seed is not known."""
-    values = np.array([np.nan if value is None else value for value in values], dtype=float)
-    return dict(mean=float(values.mean()),
-                std=float(values.std(ddof=1)) if len(values) > 1 else float('nan'))
+    numbers = np.array([np.nan if value is None else value for value in values], dtype=float)
+    return dict(mean=float(numbers.mean()),
+                std=float(numbers.std(ddof=1)) if len(numbers) > 1 else float('nan'))
 
 
 def summarize(runs: Sequence[Run]) -> dict:
@@ -95,7 +95,8 @@ def summarize(runs: Sequence[Run]) -> dict:
     experiments = {}
     for name, seeds in by_name.items():
         folds = sorted({run.fold for group in seeds.values() for run, _ in group})
-        table, incomplete = [], []
+        table: List[dict] = []
+        incomplete: List[int] = []
         for seed, group in sorted(seeds.items()):
             if [run.fold for run, _ in sorted(group)] != folds:
                 incomplete.append(seed)

@@ -54,6 +54,8 @@ class MMDetDetector:
             class is unknown.
     """
 
+    thread_safe = False
+
     def __init__(self, config: str, checkpoint: str, label: Union[int, str, None] = None,
                  threshold: float = 0.5, device: str = 'cpu', batch_size: int = 8):
         self.threshold, self.batch_size = float(threshold), int(batch_size)

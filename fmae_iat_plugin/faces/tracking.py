@@ -82,7 +82,10 @@ class Tracker:
         self.max_gap = max_gap or 0
         self._waiting: deque = deque()  # (number, item, faces)
         self._last: Dict[int, Tuple[int, Box]] = {}  # track -> number and box of its last detection
-        self._sort, self._boxes = (None, None) if max_gap is None else _sort(max_gap)
+        self._sort: Any = None
+        self._boxes: Any = None
+        if max_gap is not None:
+            self._sort, self._boxes = _sort(max_gap)
         self._number = 0  # of the last frame
         self._tracks, self._count = WeakKeyDictionary(), 0  # SORT's track -> its number
 

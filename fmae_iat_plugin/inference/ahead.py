@@ -5,10 +5,10 @@ import queue
 import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from typing import Callable, Iterable, Iterator
+from typing import Any, Callable, Generator, Iterable
 
 
-def prefetch(items: Iterable, size: int) -> Iterator:
+def prefetch(items: Iterable, size: int) -> Generator[Any, None, None]:
     """The same items, computed ahead in a thread: at most ``size`` wait; errors come out here."""
     waiting: queue.Queue = queue.Queue(size)
     stop, end = threading.Event(), object()
@@ -40,7 +40,7 @@ def prefetch(items: Iterable, size: int) -> Iterator:
             stop.set()
 
 
-def map_ahead(function: Callable, items: Iterable, threads: int) -> Iterator:
+def map_ahead(function: Callable, items: Iterable, threads: int) -> Generator[Any, None, None]:
     """``function`` of the items, computed ahead in threads, in the order of the items.
 
     As many results as there are threads wait at most; errors come out here.

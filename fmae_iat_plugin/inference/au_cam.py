@@ -39,7 +39,8 @@ def draw_cam(infer: AUInferencer, image: Union[str, Path, np.ndarray],
     """
     from fmae_iat_plugin.visualization.cam import cam_picture, grad_cam
     if not isinstance(infer.backend, TorchBackend):
-        raise ValueError('an exported model has no gradients. Remedy: its config and checkpoint.')
+        raise ValueError('an exported model has no gradients. Remedy: give its config and '
+                         'checkpoint.')
     unknown = [au for au in aus if au not in infer.aus]
     if unknown:
         raise ValueError(f'the model does not predict {au_name(unknown[0])}. Remedy: one of '
@@ -71,7 +72,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     parser.add_argument('image')
     parser.add_argument('--model', required=True, help='config, or a name of the model zoo')
     parser.add_argument('--weights', help='checkpoint of that config')
-    parser.add_argument('--au', required=True, help='which: 12, or several: 4,12')
+    parser.add_argument('--au', required=True, help='action unit, such as 12; several: 4,12')
     parser.add_argument('-o', '--out', required=True, help='picture: .png or .jpg')
     parser.add_argument('--detector', default='dlib',
                         help='dlib (default), an mmdet config, or none: the image is a face crop')

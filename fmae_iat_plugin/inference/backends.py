@@ -32,7 +32,7 @@ def open_model(model: Union[str, Path, Config], weights: Optional[str] = None,
     """
     if isinstance(model, (str, Path)) and Path(model).suffix == '.onnx':
         if weights is not None:
-            raise ValueError(f'{model} and {weights} are both weights. Remedy: name one of them.')
+            raise ValueError(f'{model} and {weights} are both weights. Remedy: give one of them.')
         backend = OnnxBackend(model, device)
         return backend.config(), backend
     cfg = model if isinstance(model, Config) else Config.fromfile(model)
@@ -45,7 +45,7 @@ def check_device(device: Optional[str]) -> Optional[torch.device]:
     """The device; None stays None.
 
     Raises:
-        ValueError: If there is no such device, or not on this machine.
+        ValueError: If the device is unknown, or is not on this machine.
     """
     if device is None:
         return None
@@ -58,8 +58,8 @@ def check_device(device: Optional[str]) -> Optional[torch.device]:
     there = dict(cpu=True, mps=torch.backends.mps.is_available(), cuda=(found.index or 0) < number)
     if not there.get(found.type, True):
         has = f'PyTorch sees {number} GPUs' if found.type == 'cuda' else 'PyTorch does not see it'
-        raise ValueError(f'device {device!r} is not on this machine: {has}. Remedy: another one, '
-                         'or cpu.')
+        raise ValueError(f'device {device!r} is not on this machine: {has}. Remedy: choose another '
+                         'one, or cpu.')
     return found
 
 
@@ -92,7 +92,7 @@ class TorchBackend:
         if not (inspect.isclass(found) and issubclass(found, AUClassifier)
                 and 'test_dataloader' in cfg):
             raise ValueError(f'{name} is not a model of action units: its model is {kind!r}, not '
-                             "'AUClassifier'. Remedy: a config of configs/fmae, iat, rtatl or "
+                             "'AUClassifier'. Remedy: use a config of configs/fmae, iat, rtatl or "
                              'custom that is fine-tuned and tested.')
         self.device = check_device(device) or torch.device(
             'cuda' if torch.cuda.is_available() else 'cpu')
@@ -117,7 +117,7 @@ class TorchBackend:
         if wrong:
             raise ValueError(f'{weights} does not fit the model of the config: {len(wrong)} weights'
                              f' are missing, left over or of another shape ({", ".join(wrong[:4])})'
-                             '. Remedy: the config it was trained with (its folder has a copy).')
+                             '. Remedy: use the config it was trained with (see its folder).')
         self.model.load_state_dict(saved)
         meta = content.get('meta') or {}
         aus = (meta.get('dataset_meta') or {}).get('aus')

@@ -115,7 +115,7 @@ def predict_part(job: Job, part: Part, advance=None) -> None:
         part: The inputs.
         advance: Called with the number of frames done, about every frame.
 
-    A camera or stream goes on until it is interrupted.
+    A camera or stream is read until it is interrupted.
     """
     if part.path.is_file():
         return
@@ -153,7 +153,8 @@ def predict_part(job: Job, part: Part, advance=None) -> None:
 
 @contextmanager
 def _interrupt_ends(infer: AUInferencer) -> Iterator[None]:
-    """Ctrl-C ends a camera or stream, and what was read of it is predicted; another ends that."""
+    """The first Ctrl-C ends a camera or stream and finishes the frames already read; the second
+    discards them."""
     if (threading.current_thread() is not threading.main_thread()
             or signal.getsignal(signal.SIGINT) is signal.SIG_IGN):  # a job in the background
         yield
@@ -162,7 +163,8 @@ def _interrupt_ends(infer: AUInferencer) -> Iterator[None]:
     def end(*_) -> None:
         infer.end()
         signal.signal(signal.SIGINT, before)
-        sys.stderr.write('\nIt ends; frames that were read are predicted, or not: Ctrl-C again.\n')
+        sys.stderr.write('\nStopping. Finishing the frames already read; press Ctrl-C again to '
+                         'discard them.\n')
 
     before = signal.signal(signal.SIGINT, end)
     try:

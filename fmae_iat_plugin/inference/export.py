@@ -90,9 +90,10 @@ def export_onnx(config: Union[str, Path, Config], weights: str, out: Union[str, 
     """
     out = Path(out)
     if out.suffix != '.onnx':
-        raise ValueError(f'{out} is to be an ONNX file. Remedy: end its name with .onnx')
+        raise ValueError(f'{out} does not end with .onnx. Remedy: name an ONNX file.')
     if faces < 1:
-        raise ValueError(f'{faces} faces for the calibration. Remedy: 1 or more, such as 128.')
+        raise ValueError(f'{faces} faces were asked for the calibration. Remedy: ask for 1 or '
+                         'more, such as 128.')
     import_onnxruntime()
     cfg = config if isinstance(config, Config) else Config.fromfile(config)
     infer = AUInferencer(cfg, weights, 'cpu', detector=None)
@@ -107,7 +108,7 @@ def export_onnx(config: Union[str, Path, Config], weights: str, out: Union[str, 
         if not result.difference <= TOLERANCE:
             raise ValueError(f'probabilities of ONNX Runtime differ from PyTorch by up to '
                              f'{result.difference:.2g}, more than {TOLERANCE:g}: no file was '
-                             'written. Remedy: other versions of torch and onnxruntime.')
+                             'written. Remedy: install other versions of torch and onnxruntime.')
         if int8:
             small.parent.mkdir()
             quantize(exact, small, images, method)

@@ -107,7 +107,7 @@ class AUInferencer:
         number = self.backend.outputs
         if len(self.aus) != number:
             raise ValueError(f'{len(self.aus)} action units {self.aus} are named, the model has '
-                             f'{number} outputs. Remedy: aus=(...), in the order of training.')
+                             f'{number} outputs. Remedy: pass aus=(...), in the order of training.')
         check_numbers(threshold, smoothing)
         self.thresholds = self._thresholds(threshold, weights or model)
         steps = [step for step in data.pipeline
@@ -121,7 +121,8 @@ class AUInferencer:
         if isinstance(detector, str):
             detector = DetectorSpec(detector)
         self.detector = detector.build() if isinstance(detector, DetectorSpec) else detector
-        self.memory, self.problems = memory, []
+        self.memory = memory
+        self.problems: List[Skip] = []
         self.smoothing = smoothing
         self._ended = Event()
         self._made_with = model, weights, detector, threshold
@@ -132,8 +133,8 @@ class AUInferencer:
         try:
             thresholds = np.broadcast_to(np.asarray(thr, dtype=np.float64), (len(self.aus), ))
         except (TypeError, ValueError) as error:
-            raise ValueError(f'threshold {thr!r}: one number, or {len(self.aus)}, one for each of '
-                             f'{self.aus}, is wanted.') from error
+            raise ValueError(f'threshold {thr!r} does not fit. Remedy: one number, or '
+                             f'{len(self.aus)}, one for each of {self.aus}.') from error
         if not ((thresholds >= 0) & (thresholds <= 1)).all():  # also NaN
             raise ValueError(f'{source} notes the thresholds {thr}. Remedy: threshold=..., '
                              'probabilities from 0 to 1.')
@@ -147,8 +148,8 @@ class AUInferencer:
         protocol = data.get('protocol') or (own and own.default)
         aus = load_protocol(protocol).aus if protocol else None
         if not aus:
-            raise ValueError('the config does not say which action units the model predicts. '
-                             'Remedy: aus=(1, 2, ...), in the order of training.')
+            raise ValueError('the config does not name the action units of the model. Remedy: '
+                             'pass aus=(1, 2, ...), in the order of training.')
         return aus
 
     def __call__(self, inputs, return_datasamples: bool = False, batch_size: int = 32,
@@ -176,8 +177,8 @@ class AUInferencer:
 
         Raises:
             FileNotFoundError, TypeError, ValueError: See :func:`~.inputs.find_inputs`; if nothing
-            is left to predict. What else is missing or unreadable is listed in ``problems`` and
-            logged, and the rest goes on.
+            is left to predict. Other missing or unreadable inputs are listed in ``problems`` and
+            logged, and the remaining ones are predicted.
         """
         results, drawn, on_frame = [], [], None
         unusable: List[Skip] = []
@@ -242,7 +243,7 @@ class AUInferencer:
                 rows, before these are yielded. Some 70 frames are in memory then.
         """
         check_numbers(batch_size=batch_size, stride=stride)
-        self.problems: List[Skip] = []
+        self.problems = []
         self._smooth = Smoother(self.smoothing)
         self._ended.clear()
         items = read_items(find_inputs(inputs, None, self.problems), stride, self.problems,
@@ -263,8 +264,10 @@ class AUInferencer:
                     yield from self._rows(batch, scores, on_frame)
 
     def end(self) -> None:
-        """Cameras and streams end at the frame they are at; what was read is predicted still. May
-        be called from another thread or a signal handler."""
+        """End cameras and streams at their current frame; the frames already read are predicted.
+
+        Another thread or a signal handler may call this.
+        """
         self._ended.set()
 
     def _faces(self, frames, keep: bool, threads: int) -> Iterator[tuple]:
@@ -318,13 +321,15 @@ class AUInferencer:
               on_frame: Optional[Callable] = None) -> Iterator[FacePrediction]:
         scores = iter(found)
         for frame, faces, image in batch:
-            start, size, rows = (frame.source, frame.number, frame.timestamp), frame.image, []
+            start, (width, height) = (frame.source, frame.number, frame.timestamp), frame.image
+            rows = []
             for face, _ in faces:
                 values = self._smooth(frame, face.track, next(scores))
                 rows.append(FacePrediction(*start, face.track - 1, True, face.score, face.box,
-                                           *size, tuple(map(float, values)),
+                                           width, height, tuple(map(float, values)),
                                            tuple(map(bool, values >= self.thresholds))))
-            rows = rows or [FacePrediction(*start, 0, False, None, None, *size)]
+            rows = rows or [FacePrediction(*start, 0, False, None, None, width,
+                                           height)]
             if on_frame is not None:
                 on_frame(image, rows)
             yield from rows

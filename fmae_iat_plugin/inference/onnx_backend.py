@@ -50,7 +50,7 @@ class OnnxBackend:
     Raises:
         FileNotFoundError: If the file does not exist.
         ImportError: If ONNX Runtime is not installed.
-        ValueError: If the file is no export of this package, or the device cannot be had.
+        ValueError: If the file was not exported by this package, or the device is not available.
     """
 
     def __init__(self, weights: Union[str, Path], device: Optional[str] = None):
@@ -63,8 +63,8 @@ class OnnxBackend:
         self.metadata: Dict[str, str] = dict(self.session.get_modelmeta().custom_metadata_map)
         missing = [key for key in KEYS if key not in self.metadata]
         if missing:
-            raise ValueError(f'{weights} does not note its {", ".join(missing)}. Remedy: a file '
-                             'written by tools/export_onnx.py')
+            raise ValueError(f'{weights} does not note its {", ".join(missing)}. Remedy: use a '
+                             'file written by tools/export_onnx.py')
         self.aus: Tuple[int, ...] = tuple(json.loads(self.metadata['aus']))
         self.threshold = json.loads(self.metadata['thresholds'])
         self.image_size: Tuple[int, int] = tuple(json.loads(self.metadata['image_size']))
@@ -91,8 +91,8 @@ class OnnxBackend:
         try:
             return ort.InferenceSession(str(self.path), options, providers=providers)
         except (RuntimeError, *_errors(ort)) as error:
-            raise ValueError(f'{self.path} is no ONNX model that ONNX Runtime {ort.__version__} '
-                             f'can run: {error}') from error
+            raise ValueError(f'{self.path} is not an ONNX model that ONNX Runtime '
+                             f'{ort.__version__} can run: {error}') from error
 
     def config(self) -> Config:
         """What the inferencer needs of the config that the file was exported with.
@@ -138,15 +138,15 @@ class OnnxBackend:
 
 
 def finite_scores(scores: np.ndarray, source: Union[str, Path]) -> np.ndarray:
-    """The same scores; NaN is no probability, and would count as absent.
+    """The same scores; NaN is not a probability, and would count as absent.
 
     Raises:
         ValueError: If one is not finite.
     """
     if not np.isfinite(scores).all():
         raise ValueError(f'{source} gives probabilities that are not finite (NaN), so its weights '
-                         'do not serve. Remedy: an earlier checkpoint; see the losses of its '
-                         'training.')
+                         'cannot be used. Remedy: take an earlier checkpoint; look at the losses '
+                         'of its training.')
     return scores
 
 

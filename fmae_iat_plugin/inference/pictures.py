@@ -12,7 +12,7 @@ from fmae_iat_plugin.files import write_whole
 from fmae_iat_plugin.media import VIDEO_SUFFIXES
 
 from .predictions import FacePrediction
-from .writers import Writer
+from .writers import WholeFileWriter
 
 with needs_extra('analysis', 'pictures'):
     from fmae_iat_plugin.visualization import Painter, VideoFile, plot_timeline, to_png
@@ -21,7 +21,7 @@ LATE = 1.  #: seconds; a video whose clock begins later than that is shown from 
 RATE = 25.  #: frames a second of a video whose container knows no times
 
 
-class PictureWriter(Writer):
+class PictureWriter(WholeFileWriter):
     """``NAME_annotated.jpg``, or ``NAME_annotated.mp4`` and ``NAME_timeline.png``, of each input.
 
     Frames keep their times; those without a face are kept too, and say so.

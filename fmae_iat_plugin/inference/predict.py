@@ -10,7 +10,7 @@ from typing import List, Optional
 
 from mmengine.logging import MMLogger
 
-from fmae_iat_plugin.errors import path_argument, say_error
+from fmae_iat_plugin.errors import STOPPED, path_argument, say_error
 from fmae_iat_plugin.faces import DetectorSpec
 from fmae_iat_plugin.files import hold_folder
 from fmae_iat_plugin.parallel import (
@@ -35,28 +35,29 @@ QUICKSTART = 'work_dirs/quickstart/fmae-iat/epoch_20.pth'
 def _parse(arguments: Optional[List[str]]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('input', nargs='+', metavar='INPUT',
-                        help='image, video, folder of them, quoted pattern, address '
-                        '(http, https, rtsp), or webcam, webcam:1, ... (Ctrl-C ends it)')
+                        help='image, video, folder, quoted pattern, address (http, https, '
+                        'rtsp), or camera: webcam, webcam:1, ... (Ctrl-C stops it)')
     parser.add_argument('--model', help='config, .onnx file, or a name of the model zoo (python '
                         "tools/model_zoo.py list); default: the quickstart's")
     parser.add_argument('--weights', help="checkpoint; default: the zoo's, checkpoints/NAME.pth")
     parser.add_argument('--out-dir', required=True, type=path_argument)
     parser.add_argument('--format', default='openface',
-                        help=f'some of {",".join(WRITERS)}, with commas; default: openface')
+                        help=f'one or more of {",".join(WRITERS)}, separated by commas; default: '
+                        'openface')
     parser.add_argument('--detector', default='dlib',
                         help='dlib (default), an mmdet config, or none: the images are face crops')
     parser.add_argument('--detector-weights', help='mmdet: checkpoint')
-    parser.add_argument('--device', help='cpu, cuda:0, or several, cuda:0,cuda:1, over which '
-                        '--workers go; default: the GPU if there is one')
+    parser.add_argument('--device', help='cpu, cuda:0, or several (cuda:0,cuda:1), which the '
+                        '--workers share; default: the GPU if there is one')
     parser.add_argument('--batch-size', type=int, default=32, help='faces at a time')
-    parser.add_argument('--stride', type=int, default=1, help='every N-th frame of a video')
-    parser.add_argument('--threshold', type=float, help='probability from which an action unit '
-                        "is present; default: the head's, 0.5")
+    parser.add_argument('--stride', type=int, default=1, help='predict every N-th frame of a video')
+    parser.add_argument('--threshold', type=float, help='an action unit is present from this '
+                        "probability on; default: the model's, 0.5")
     parser.add_argument('--smoothing', type=float, default=0., metavar='SECONDS',
-                        help='of the probabilities of a face through a video: time constant of '
-                        'an exponential moving average; default: 0, none')
-    parser.add_argument('--vis', action='store_true', help='also annotated images and videos, and '
-                        'a timeline of each video')
+                        help='time constant of an exponential moving average over the '
+                        'probabilities of each face in a video; default: 0, no smoothing')
+    parser.add_argument('--vis', action='store_true', help='also write annotated images and '
+                        'videos, and a timeline of each video')
     parser.add_argument('--overwrite', action='store_true', help='remove what an earlier call '
                         'left in --out-dir')
     add_parallel_arguments(parser)
@@ -80,8 +81,8 @@ def _model(args: argparse.Namespace) -> tuple:
             'a model you trained (python tools/train.py), or train the small one on rendered '
             'faces: bash tools/quickstart.sh')
     MMLogger.get_current_instance().warning(
-        'no --model was given: %s is used, which was trained on rendered faces only and is no '
-        'measure of real ones', QUICKSTART)
+        'no --model was given, so %s is used. It was trained on rendered faces only; its '
+        'predictions do not measure real faces.', QUICKSTART)
     return str(configs_root() / 'synthfacs' / 'quickstart_iat.py'), QUICKSTART
 
 
@@ -144,7 +145,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     except (ValueError, OSError, ImportError, ParallelError) as error:
         return say_error(error)
     except KeyboardInterrupt:
-        sys.stderr.write('stopped. The same command goes on from here.\n')
+        sys.stderr.write(STOPPED)
         return 130
 
 

@@ -188,8 +188,8 @@ class Population:
     @staticmethod
     def parse(path: str) -> Tuple[int, int]:
         """Subject and frame of a :meth:`path`, below any folder."""
-        path = PurePosixPath(path)
-        return int(path.parts[-3][1:]), int(path.stem)
+        parsed = PurePosixPath(path)
+        return int(parsed.parts[-3][1:]), int(parsed.stem)
 
     def table(self, subjects: Optional[range] = None) -> AnnotationTable:
         """The annotation table with intensities, subject by subject.

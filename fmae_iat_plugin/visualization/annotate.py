@@ -21,7 +21,8 @@ MAX_SIDE = 4096  #: larger frames are drawn smaller
 
 
 def _bgr(colour: str) -> Tuple[int, int, int]:
-    return tuple(int(colour[k:k + 2], 16) for k in (5, 3, 1))
+    blue, green, red = (int(colour[k:k + 2], 16) for k in (5, 3, 1))
+    return blue, green, red
 
 
 PRESENT, ABSENT = _bgr('#0072B2'), _bgr('#9A9A9A')  #: colours of bars
@@ -145,7 +146,8 @@ class Painter:
         plan = self.layout
         shown = image if plan.scale == 1 else cv2.resize(
             image, None, fx=plan.scale, fy=plan.scale, interpolation=cv2.INTER_AREA)
-        shown = shown[:plan.height, :plan.left]  # a later frame of a video may be larger
+        height, width = plan.height, plan.left
+        shown = shown[:height, :width]  # a later frame of a video may be larger
         canvas[:shown.shape[0], :shown.shape[1]] = shown
         shown = canvas[:shown.shape[0], :shown.shape[1]]
         thick = max(2, plan.line // 8)

@@ -8,7 +8,7 @@ import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from PIL import Image
@@ -113,10 +113,14 @@ class Demo:
         self._check_file(path, VIDEO_SUFFIXES)
         self._check_video(path)
         folder = self._folder()
+
+        def stem_of(name: str) -> Callable[[str], str]:
+            return lambda _: _stem(path, name)
+
         with ExitStack() as stack:
             writers = {name: self._writers(stack, folder, name) for name in self.models}
             pictures = {name: stack.enter_context(PictureWriter(
-                folder, infer.aus, infer.thresholds, lambda _, name=name: _stem(path, name)))
+                folder, infer.aus, infer.thresholds, stem_of(name)))
                 for name, infer in self.models.items()}
 
             def on_frame(image, rows):
@@ -168,7 +172,8 @@ class Demo:
         painted = painter.paint(image, [row._replace(probabilities=(0., ), present=(False, ))
                                         for row in rows])
         plan = painter.layout
-        return painted[:round(image.shape[0] * plan.scale), :plan.left, ::-1]
+        height, width = round(image.shape[0] * plan.scale), plan.left
+        return painted[:height, :width, ::-1]
 
     def _folder(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self.root, prefix='work-'))
@@ -195,15 +200,15 @@ class Demo:
         size = os.path.getsize(path) / 2**20
         if size > self.limits.megabytes:
             raise LimitError(f'the file has {size:.0f} MB, at most {self.limits.megabytes} are '
-                             'taken. Remedy: a smaller one, or tools/predict.py.')
+                             'allowed. Remedy: a smaller file, or tools/predict.py.')
         if Path(path).suffix.lower() not in suffixes:
             raise ValueError(f'the file is none of {", ".join(suffixes)}, by its suffix.')
 
     def _check_pixels(self, width: int, height: int) -> None:
         if width * height > self.limits.pixels:
             raise LimitError(f'the image has {width} x {height} pixels, at most '
-                             f'{self.limits.pixels / 1e6:g} million are taken. Remedy: a smaller '
-                             'one, or tools/predict.py.')
+                             f'{self.limits.pixels / 1e6:g} million are allowed. Remedy: a smaller '
+                             'image, or tools/predict.py.')
 
     def _check_video(self, path: str) -> None:
         try:
@@ -221,7 +226,7 @@ class Demo:
 
     def _too_long(self) -> str:
         return (f'the video is longer than {self.limits.seconds:g} seconds or '
-                f'{self.limits.frames} frames. Remedy: a shorter one, or tools/predict.py.')
+                f'{self.limits.frames} frames. Remedy: a shorter video, or tools/predict.py.')
 
 
 def _again(infer: AUInferencer, image: np.ndarray, rows: list) -> list:

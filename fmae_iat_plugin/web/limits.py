@@ -21,4 +21,4 @@ class Limits(NamedTuple):
 
 
 class LimitError(ValueError):
-    """An upload is beyond the bounds; the message says which and what to do."""
+    """An upload exceeds a limit; the message names the limit and the remedy."""

@@ -20,8 +20,8 @@ from fmae_iat_plugin.weights.zoo_index import configs_root, resolve_model
 from .demo import Demo, Outcome, merge_rows, purge
 from .limits import Limits
 
-RENDERED = ("**These models are the quickstart's: trained on rendered faces only. What they say of "
-            'real faces is no measure of anything.**')
+RENDERED = ("**These models are the quickstart's: trained on rendered faces only. Their "
+            'predictions do not measure real faces.**')
 LABEL = "CSV (OpenFace's columns) and JSON"
 
 
@@ -30,15 +30,17 @@ def _parse(arguments: Optional[List[str]]) -> argparse.Namespace:
     parser.add_argument('--model', help="config or name of the model zoo; default: the "
                         "quickstart's FMAE-IAT, beside its FMAE")
     parser.add_argument('--weights', help='checkpoint of that config')
-    parser.add_argument('--compare-model', help='a second one, to be shown beside it')
+    parser.add_argument('--compare-model', help='a second model, shown beside the first')
     parser.add_argument('--compare-weights')
     parser.add_argument('--detector', default='dlib',
                         help='dlib (default), an mmdet config, or none: the images are face crops')
     parser.add_argument('--detector-weights', help='mmdet: checkpoint')
     parser.add_argument('--device', help='cpu, cuda:0, ...; default: the GPU if there is one')
-    parser.add_argument('--port', type=int, default=7860, help='of 127.0.0.1')
-    parser.add_argument('--max-mb', type=int, default=Limits().megabytes, help='of a file')
-    parser.add_argument('--max-seconds', type=float, default=Limits().seconds, help='of a video')
+    parser.add_argument('--port', type=int, default=7860, help='port of 127.0.0.1')
+    parser.add_argument('--max-mb', type=int, default=Limits().megabytes,
+                        help='largest upload, in MB')
+    parser.add_argument('--max-seconds', type=float, default=Limits().seconds,
+                        help='longest video, in seconds')
     args = parser.parse_args(arguments)
     if args.model is None and (args.weights or args.compare_model or args.compare_weights):
         parser.error('--weights, --compare-model and --compare-weights need --model')

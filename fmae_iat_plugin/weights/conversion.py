@@ -230,6 +230,8 @@ def _rename(name: str, stems: dict[str, str], blocks: dict[str, str],
             in_block: dict[str, str]) -> str:
     """The new name, or the old one if no rule applies."""
     match = re.fullmatch(r'(.+?)(\.weight|\.bias)?', name)
+    if match is None:  # empty, or with a line break
+        return name
     stem, leaf = match[1], match[2] or ''
     if stem in stems:
         return stems[stem] + leaf

@@ -39,6 +39,10 @@ class _Noted:
     def __setstate__(self, state):
         self.state = state
 
+    def value(self) -> Any:
+        """What the notes stand for."""
+        raise NotImplementedError
+
 
 class _DType(_Noted):
 

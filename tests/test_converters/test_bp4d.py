@@ -145,7 +145,7 @@ def test_how_images_are_placed(tmp_path, place):
 
 
 def test_errors_of_the_whole(tmp_path):
-    with pytest.raises(ConversionError, match='is no folder'):
+    with pytest.raises(ConversionError, match='is not a folder'):
         convert_bp4d(str(tmp_path / 'none'), str(tmp_path / 'out'))
     write_text(tmp_path / 'r/a/AU_OCC/F001_T1.csv', '0,1', '1,1')
     write_text(tmp_path / 'r/b/AU_OCC/F001_T1.csv', '0,1', '1,1')

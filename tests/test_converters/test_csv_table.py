@@ -74,7 +74,7 @@ def test_columns_patterns_and_images(tmp_path):
 @pytest.mark.parametrize('text, message', [
     ('image,AU1\n', 'no header with rows'), ('picture,AU1\na,1\n', 'no image column'),
     ('image,joy\na,1\n', 'no AU column'), ('image,AU1,au01\na,1,1\n', 'stands twice'),
-    ('image,AU1\n"a,1\n', 'no readable CSV')])
+    ('image,AU1\n"a,1\n', 'not readable as CSV')])
 def test_tables_that_cannot_be_used(tmp_path, text, message):
     path = tmp_path / 't.csv'
     path.write_text(text)
@@ -82,7 +82,7 @@ def test_tables_that_cannot_be_used(tmp_path, text, message):
         read_table(path, Mapping())
     with pytest.raises(ConversionError, match='no labelled frame'):
         convert_csv_table(str(path), str(tmp_path / 'out'))
-    with pytest.raises(ConversionError, match='no regular expression'):
+    with pytest.raises(ConversionError, match='not a regular expression'):
         convert_csv_table(str(path), str(tmp_path / 'out'), Mapping(subject_pattern='('))
 
 

@@ -26,6 +26,8 @@ from fmae_iat_plugin.converters.occurrence import read_occurrence
 from fmae_iat_plugin.datasets.affectnet_code import read_code
 from fmae_iat_plugin.datasets.rafdb import read_labels
 
+pytestmark = pytest.mark.slow
+
 AUS = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
 
 

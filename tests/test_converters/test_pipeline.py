@@ -14,6 +14,8 @@ from fmae_iat_plugin.converters.pipeline import start
 from fmae_iat_plugin.datasets.summary import summarize_action_units
 from fmae_iat_plugin.media import natural
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = Options(image_format='png')
 
 

@@ -10,6 +10,8 @@ from small_releases import Result, write_picture, write_text
 from fmae_iat_plugin import converters
 from fmae_iat_plugin.synthfacs import releases
 
+pytestmark = pytest.mark.slow
+
 SMALL = dict(size=48, frames=4, workers=1, subjects=2)
 DOUBLE = b'\0\5\26\7\0\2\0\0Mac OS X        ' + bytes(82)
 WRITERS = dict(

@@ -12,6 +12,8 @@ from fmae_iat_plugin import converters
 from fmae_iat_plugin.datasets.annotation import read_annotation
 from fmae_iat_plugin.synthfacs import releases as releases
 
+pytestmark = pytest.mark.slow
+
 SMALL = dict(size=48, frames=6, workers=1)
 
 

@@ -104,6 +104,7 @@ def test_licensed_data_sets(face_table, kind, subject, count):
     np.testing.assert_array_equal(data.get_data_info(0)['gt_score'], [0, 1] * 6)
 
 
+@pytest.mark.slow
 def test_folds_by_number_deal_the_subjects(face_table):
     root = face_table(ROWS)
     tests = [build(root, protocol=None, folds=3, fold=k, split='test') for k in (1, 2, 3)]
@@ -189,6 +190,7 @@ def test_a_split_without_any_face(face_table):
         build(root)
 
 
+@pytest.mark.slow
 def test_real_faces_in_three_folds(real_data):
     """CK+: 78 subjects, each tested once; labels equal the table's."""
     import pandas as pd

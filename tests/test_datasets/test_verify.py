@@ -186,6 +186,7 @@ def test_prevalence_far_from_the_published(faces, monkeypatch):
                 if p[1] == 'AU1'] == found
 
 
+@pytest.mark.slow
 def test_two_processes_report_the_same(faces, monkeypatch):
     from fmae_iat_plugin.datasets import verify
     monkeypatch.setattr(verify, '_CHUNK', 3)

@@ -11,6 +11,8 @@ from PIL import Image
 
 from fmae_iat_plugin.datasets.verify_expressions import verify_expressions
 
+pytestmark = pytest.mark.slow
+
 RAF = ['surprise', 'fear', 'disgust', 'happiness', 'sadness', 'anger', 'neutral']
 AFFECT = ['neutral', 'happy', 'sad', 'surprise', 'fear', 'disgust', 'anger', 'contempt']
 

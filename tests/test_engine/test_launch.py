@@ -15,6 +15,8 @@ import pytest
 from fmae_iat_plugin.engine import launch
 from fmae_iat_plugin.files import hold_folder
 
+pytestmark = pytest.mark.slow
+
 TOOL = """
 import torch
 from torch.nn.parallel import DistributedDataParallel

@@ -121,6 +121,7 @@ def _process(rank, store, results):
     dist.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_all_processes_stop_together_and_say_which_one_it_was(tmp_path):
     mp.start_processes(_process, (str(tmp_path / 'store'), str(tmp_path)), nprocs=2,
                        start_method='fork')

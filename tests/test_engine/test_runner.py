@@ -8,6 +8,8 @@ from mmpretrain.registry import MODELS
 
 from fmae_iat_plugin.engine import ActionUnitRunner, build_runner, derive_sizes
 
+pytestmark = pytest.mark.slow
+
 ROWS = [f'{who}{k}.png,{who},{k % 2},1,' for who in 'abcde' for k in range(4)]
 
 

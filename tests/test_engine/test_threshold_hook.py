@@ -16,6 +16,8 @@ from sklearn.metrics import f1_score
 from fmae_iat_plugin.engine import ThresholdHook
 from fmae_iat_plugin.inference.inferencer import AUInferencer
 
+pytestmark = pytest.mark.slow
+
 AUS = (1, 12, 24)
 
 

@@ -131,6 +131,7 @@ def rank_main(rank, folder):
     torch.distributed.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_two_processes_equal_one(tmp_path):
     root = Path(__file__).parents[2]
     env = {**os.environ, 'OMP_NUM_THREADS': '1',

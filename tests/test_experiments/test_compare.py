@@ -13,6 +13,8 @@ from sklearn.metrics import f1_score
 from fmae_iat_plugin.experiments.compare import main
 from fmae_iat_plugin.experiments.run_results import write_results
 
+pytestmark = pytest.mark.slow
+
 AUS = ('AU1', 'AU2', 'AU4', 'AU6', 'AU9', 'AU12', 'AU25', 'AU26')  # DISFA's
 SKILL = {'fmae': 1., 'iat_50%': 1.6}
 

@@ -30,6 +30,8 @@ from fmae_iat_plugin.experiments.cross_validation import (
 from fmae_iat_plugin.experiments.run_results import read_runs, results_text, summarize
 from fmae_iat_plugin.files import hold_folder
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = {
     'train_cfg.max_epochs': 2, 'param_scheduler.warmup_epochs': 1, 'train_cfg.val_interval': 1,
     'train_dataloader.batch_size': 8, 'train_dataloader.num_workers': 0,

@@ -17,6 +17,8 @@ from fmae_iat_plugin.evaluation import identity_probe
 from fmae_iat_plugin.experiments.probe import RANDOM, SEQUENCES, main
 from fmae_iat_plugin.visualization import metric_by_epoch
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip('sklearn', reason="needs the extra 'analysis'")
 
 

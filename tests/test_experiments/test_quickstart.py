@@ -13,6 +13,8 @@ from fmae_iat_plugin.experiments.report import main
 from fmae_iat_plugin.experiments.run_features import read_features
 from fmae_iat_plugin.synthfacs import read_population
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip('jinja2', reason="needs the extra 'analysis'")
 
 COMMON = {

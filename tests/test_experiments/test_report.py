@@ -25,6 +25,8 @@ from fmae_iat_plugin.experiments import compare
 from fmae_iat_plugin.experiments.report import choose, main, published_f1
 from fmae_iat_plugin.experiments.report_claims import _rises
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip('jinja2', reason="needs the extra 'analysis'")
 _TRUTH = runpy.run_path(str(Path(__file__).with_name('report_truth.py')))
 Experiment, Probe, Stored, eer_block, fall, probe_block = (

@@ -20,6 +20,8 @@ from fmae_iat_plugin.faces import CropError, CropOptions, DetectorSpec, build_de
 from fmae_iat_plugin.faces.mmdet_detector import import_mmdet
 from fmae_iat_plugin.synthfacs.renderer import render
 
+pytestmark = pytest.mark.slow
+
 SIZE = 128  # instead of 640
 RTMDET, YOLOX = 'rtmdet_tiny_1xb32-300e_widerface', 'yolox_tiny_1xb32-300e_widerface'
 

@@ -11,6 +11,8 @@ from mmengine.config import Config, ConfigDict
 from fmae_iat_plugin.faces import CropError, build_detector
 from fmae_iat_plugin.faces.mmdet_detector import _choose_class, _num_classes, import_mmdet
 
+pytestmark = pytest.mark.slow
+
 COCO = ('person', 'bicycle', 'car')
 
 

@@ -10,6 +10,8 @@ from mmpretrain.structures import DataSample
 
 from fmae_iat_plugin.inference.backends import TorchBackend
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize('number', [1, 2, 3, 8])
 def test_parts_of_a_batch_are_put_together(exported, torch_threads, number):

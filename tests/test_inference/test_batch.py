@@ -22,6 +22,8 @@ from fmae_iat_plugin.inference import batch, streams
 from fmae_iat_plugin.inference.inputs import find_inputs
 from fmae_iat_plugin.inference.predict import main
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip('av', reason="pip install 'fmae_iat_plugin[face]'")
 VIDEOS = 4
 

@@ -10,6 +10,8 @@ import torch
 from fmae_iat_plugin.inference import export
 from fmae_iat_plugin.inference.inferencer import AUInferencer
 
+pytestmark = pytest.mark.slow
+
 AUS = (12, 1, 24)
 
 
@@ -62,7 +64,7 @@ def test_a_graph_of_other_weights_leaves_no_file(exported, write_weights, tmp_pa
 def test_arguments_are_checked_first(exported, tmp_path):
     cfg, weights, _, _, _ = exported
     for arguments, message in ((dict(out='x.pth'), 'x.pth .* end its name with .onnx'),
-                               (dict(out='x.onnx', faces=0), '0 faces for the calibration')):
+                               (dict(out='x.onnx', faces=0), '0 faces were asked')):
         with pytest.raises(ValueError, match=message):
             export.export_onnx(cfg, weights, **arguments)
 

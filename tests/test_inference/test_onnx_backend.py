@@ -15,6 +15,8 @@ from fmae_iat_plugin.inference.onnx_backend import OnnxBackend
 from fmae_iat_plugin.inference.predict import main
 from fmae_iat_plugin.version import __version__
 
+pytestmark = pytest.mark.slow
+
 AUS = (12, 1, 24)
 
 
@@ -111,7 +113,7 @@ def test_unusable_files_are_named(exported, tmp_path):
     text.write_text('no model')
     foreign = rewrite(path, tmp_path / 'foreign.onnx', aus=None)
     for file, error, message in ((tmp_path / 'none.onnx', FileNotFoundError, 'does not exist'),
-                                 (text, ValueError, 'is no ONNX model'),
+                                 (text, ValueError, 'is not an ONNX model'),
                                  (foreign, ValueError, 'does not note its aus')):
         with pytest.raises(error, match=message):
             OnnxBackend(file)

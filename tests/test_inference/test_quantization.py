@@ -6,6 +6,8 @@ import pytest
 
 from fmae_iat_plugin.inference.onnx_backend import OnnxBackend
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope='module')
 def small(exported, tmp_path_factory):

@@ -143,3 +143,18 @@ def test_unknown_formats_are_named(tmp_path):
         build_writers(['json', 'csv'], tmp_path, AUS)
     with pytest.raises(ValueError, match='no format was given'):
         build_writers([], tmp_path, AUS)
+
+
+@pytest.mark.parametrize('when', ['while it is written', 'when it is closed'])
+def test_nothing_is_left_of_a_file_for_which_there_is_no_room(tmp_path, when):
+    class Full:
+        def close(self):
+            raise OSError(28, 'No space left on device')
+
+    writer, = build_writers(['json'], tmp_path, (1, ))
+    writer.file.close()
+    writer.file = Full()
+    with pytest.raises(OSError, match='No space left'), writer:
+        if when == 'while it is written':
+            raise OSError(28, 'No space left on device')
+    assert not list(tmp_path.iterdir())

@@ -4,6 +4,8 @@
 import pytest
 from faces import write_faces
 
+pytestmark = pytest.mark.slow
+
 
 def test_accumulated_halves_equal_the_full_batch(run, assert_same_weights, tmp_path):
     write_faces(tmp_path)

@@ -12,6 +12,8 @@ from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
 from twin import au_loss, id_loss
 
+pytestmark = pytest.mark.slow
+
 LAMBDAS = (0., 0.5, 2.)
 
 

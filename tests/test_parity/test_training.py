@@ -10,6 +10,8 @@ import torch
 from faces import read_batch, write_faces
 from twin import Twin, train
 
+pytestmark = pytest.mark.slow
+
 PEAK, WARMUP, EPOCHS, PER_EPOCH = 2e-3, 1, 4, 5
 GAPS = {'empty': 0.2, 'missing': 0.3, 'unknown': 0.2}
 

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from faces import read_batch, write_faces
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 

@@ -9,6 +9,8 @@ from mmpretrain.registry import DATASETS
 from fmae_iat_plugin.datasets import read_annotation
 from fmae_iat_plugin.synthfacs import Population, SynthFACS, write_synthfacs
 
+pytestmark = pytest.mark.slow
+
 PEOPLE = dict(subjects=6, frames=5, shortcut=0.7, seed=2, aus=(1, 12, 25), sessions=2)
 PIPELINE = [dict(type='LoadFace'), dict(type='PackInputs', algorithm_keys=('subject', ))]
 

@@ -9,6 +9,8 @@ import pytest
 from fmae_iat_plugin.synthfacs.forced_choice import confusion_text, draw_pairs, score_answers
 from fmae_iat_plugin.synthfacs.renderer import AUS, render
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope='module')
 def pairs(tmp_path_factory):

@@ -10,6 +10,8 @@ import pytest
 from fmae_iat_plugin.faces import CropError, CropOptions, DetectorSpec
 from fmae_iat_plugin.parallel import Workers
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope='module')
 def tool(repo):

@@ -8,6 +8,8 @@ import pytest
 from fmae_iat_plugin.inference import export
 from fmae_iat_plugin.inference.export import Exported
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def tool(repo):

@@ -15,6 +15,8 @@ from fmae_iat_plugin.files import hold_folder
 from fmae_iat_plugin.inference.inferencer import AUInferencer
 from fmae_iat_plugin.inference.predict import main
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def files(repo, tmp_path):
@@ -168,7 +170,7 @@ def test_a_folder_in_use_is_left_alone(files, tmp_path, capsys):
     (['--device', 'gpu'], "device 'gpu' is unknown"),
     (['--device', 'cpu,cuda:99'], "device 'cuda:99' is not on this machine"),
     (['--format', ','], 'no format was given'),
-    (['--model', 'configs/fmae/fmae_vit-small_face9m.py'], 'is no model of action units')])
+    (['--model', 'configs/fmae/fmae_vit-small_face9m.py'], 'is not a model of action units')])
 def test_options_that_make_no_sense_are_one_line(files, repo, tmp_path, capsys, monkeypatch,
                                                  options, words):
     monkeypatch.chdir(repo)

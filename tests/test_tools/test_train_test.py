@@ -14,6 +14,8 @@ from mmengine.config import Config
 from fmae_iat_plugin.engine import launch
 from fmae_iat_plugin.evaluation.scores import action_unit_scores
 
+pytestmark = pytest.mark.slow
+
 ENVIRONMENT = dict(os.environ, OMP_NUM_THREADS='1', PYTHONWARNINGS='ignore')
 
 

@@ -20,6 +20,8 @@ from fmae_iat_plugin.inference.inferencer import AUInferencer
 from fmae_iat_plugin.web.demo import Demo, merge_rows, purge
 from fmae_iat_plugin.web.limits import LimitError, Limits
 
+pytestmark = pytest.mark.slow
+
 AUS = (12, 1, 24)
 
 
@@ -125,7 +127,7 @@ def test_bounds(models, tmp_path):
     film(long, [scene()] * 12)
     for limits, function, path, message in (
             (Limits(pixels=200 * 120 - 1), 'image', small, '200 x 120 pixels'),
-            (Limits(megabytes=0), 'image', small, 'at most 0 are taken'),
+            (Limits(megabytes=0), 'image', small, 'at most 0 are allowed'),
             (Limits(seconds=1.), 'video', long, 'longer than 1 seconds'),
             (Limits(frames=11), 'video', long, '11 frames'),
             (Limits(pixels=200 * 120 - 1), 'video', long, '200 x 120 pixels')):

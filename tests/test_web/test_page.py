@@ -23,6 +23,8 @@ from mmpretrain.registry import MODELS
 from fmae_iat_plugin.inference.inferencer import AUInferencer
 from fmae_iat_plugin.web.page import main
 
+pytestmark = pytest.mark.slow
+
 CONFIG = 'configs/custom/own_table_tiny_48px.py'
 
 

@@ -15,7 +15,7 @@ from fmae_iat_plugin.evaluation.scores import action_unit_scores
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('predictions', nargs='+',
-                        help='one .npz a fold, the out_file of ActionUnitMetric')
+                        help='one .npz per fold, the out_file of ActionUnitMetric')
     parser.add_argument('--name', default='pooled', help='name of the row')
     args = parser.parse_args()
     pooled = pool_predictions(args.predictions)

@@ -16,9 +16,9 @@ from fmae_iat_plugin.synthfacs import forced_choice
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('folder', type=Path, help='of the pairs')
-    parser.add_argument('--seed', type=int, default=0, help='of the order and the people')
-    parser.add_argument('--size', type=int, default=448, help='pixels a face')
+    parser.add_argument('folder', type=Path, help='folder of the pairs')
+    parser.add_argument('--seed', type=int, default=0, help='seed of the order and the people')
+    parser.add_argument('--size', type=int, default=448, help='side of a face, in pixels')
     parser.add_argument('--answers', type=Path, help='score these instead of drawing pairs')
     return parser.parse_args()
 

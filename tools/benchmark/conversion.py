@@ -43,7 +43,7 @@ def main(argv=None) -> dict:
     parser.add_argument('--workers', type=int, nargs='+', default=[1, 2], metavar='N')
     parser.add_argument('--backend', choices=BACKENDS, default='loky')
     parser.add_argument('--subjects', type=int, default=4)
-    parser.add_argument('--frames', type=int, default=60, help='labelled frames a video')
+    parser.add_argument('--frames', type=int, default=60, help='labelled frames per video')
     parser.add_argument('--size', type=int, default=512, help='side of the videos')
     parser.add_argument('--repeats', type=int, default=5)
     args = parser.parse_args(argv)

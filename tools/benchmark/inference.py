@@ -147,7 +147,7 @@ def stages(infer: AUInferencer, video: Path, cores: int) -> tuple:
     crops = stage('crop', lambda: [crop_face(image, box, infer.crop)
                                    for image, faces in zip(images, chosen) for box, _ in faces])
     if not crops:
-        raise ValueError(f'no face was found in {video}. Remedy: --video with faces in it.')
+        raise ValueError(f'no face was found in {video}. Remedy: give a --video with faces.')
     packed = stage('pipeline', lambda: [infer.pipeline(dict(img=crop)) for crop in crops])
     return used, packed, len(images)
 
@@ -213,7 +213,7 @@ def main(argv=None) -> dict:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--video', help='default: one is rendered')
-    parser.add_argument('--frames', type=int, default=300, help='of the rendered video')
+    parser.add_argument('--frames', type=int, default=300, help='length of the rendered video')
     parser.add_argument('--config', help='default: ViT-S/16, 224 px')
     parser.add_argument('--weights', help='checkpoint of the config')
     parser.add_argument('--device', default='cpu', help='of PyTorch')

@@ -140,10 +140,10 @@ def length_of_training(cfg: Config, images: Optional[int]) -> Training:
     name = cfg.train_dataloader.dataset.type
     images = images or IMAGES.get(name)
     if images is None:
-        raise ValueError(f'how many images {name} trains on is not known. Remedy: --images N.')
+        raise ValueError(f'the number of images of {name} is not known. Remedy: --images N.')
     training = Training(images, cfg.train_dataloader.batch_size, cfg.train_cfg.max_epochs)
     if not training.steps:
-        raise ValueError(f'{images} images are less than a batch of {training.batch_size}.')
+        raise ValueError(f'{images} images are fewer than a batch of {training.batch_size}.')
     return training
 
 

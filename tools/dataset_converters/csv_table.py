@@ -1,5 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Convert any CSV with a row a face (a file, or a folder of files) to the annotation table."""
+"""Convert any CSV with one row per face (a file, or a folder of files) to the annotation table."""
 
 from fmae_iat_plugin.converters import Mapping, command, convert_csv_table
 from fmae_iat_plugin.parallel import parallel_arguments
@@ -14,11 +14,12 @@ def main():
         parser.add_argument(f'--{name}-pattern', metavar='REGEX',
                             help=r'searched in the image path, e.g. "/([FM]\d{3})/"')
     parser.add_argument('--missing', nargs='+', default=(), metavar='CODE',
-                        help='codes for not coded, e.g. 9; an empty cell means it always')
+                        help='codes that mean not coded, e.g. 9; an empty cell always does')
     parser.add_argument('--au-suffix', choices=('c', 'r', 'occ', 'int'), dest='suffix',
-                        help='where an AU has several columns')
-    parser.add_argument('--strip', default='', help='start of the image paths that is cut off')
-    parser.add_argument('--keep', nargs='+', default=(), metavar='COLUMN', help='kept as well')
+                        help='ending of the columns to read where an AU has several')
+    parser.add_argument('--strip', default='', help='prefix removed from the image paths')
+    parser.add_argument('--keep', nargs='+', default=(), metavar='COLUMN',
+                        help='columns to keep as well')
     parser.add_argument('--images', help='image folder; its images are placed in OUT/images')
     parser.add_argument('--reference', choices=('bp4d', 'bp4dplus', 'disfa'),
                         help='compare with the published prevalence and folds')

@@ -17,7 +17,7 @@ import sys
 for _name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
     os.environ.setdefault(_name, '1')  # one process a core
 
-from fmae_iat_plugin.errors import say_error  # noqa: E402
+from fmae_iat_plugin.errors import STOPPED, say_error  # noqa: E402
 from fmae_iat_plugin.parallel import ParallelError, add_parallel_arguments, parallel_arguments  # noqa: E402
 from fmae_iat_plugin.synthfacs import releases as releases  # noqa: E402
 from fmae_iat_plugin.synthfacs import write_synthfacs  # noqa: E402
@@ -84,7 +84,7 @@ def main(argv=None) -> int:
     except (ValueError, OSError, ImportError, ParallelError) as error:
         return say_error(error)
     except KeyboardInterrupt:
-        sys.stderr.write('stopped. The same command goes on from here.\n')
+        sys.stderr.write(STOPPED)
         return 130
     print(f'complete: {truth}')
     return 0

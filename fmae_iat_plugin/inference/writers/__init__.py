@@ -10,7 +10,7 @@ to a hidden file that gets its name at the end.
 from pathlib import Path
 from typing import Callable, List, Optional, Sequence, Union
 
-from .base import Writer
+from .base import WholeFileWriter, Writer
 from .json_lines import SCHEMA, JSONWriter, as_dict
 from .openface import OpenFaceWriter
 from .parquet import ParquetWriter, import_pyarrow
@@ -51,4 +51,4 @@ def build_writers(formats: Sequence[str], out_dir: Union[str, Path],
 
 
 __all__ = ['SCHEMA', 'WHOLE_FILES', 'WRITERS', 'JSONWriter', 'OpenFaceWriter', 'ParquetWriter',
-           'PyFeatWriter', 'Writer', 'as_dict', 'build_writers', 'check_formats']
+           'PyFeatWriter', 'WholeFileWriter', 'Writer', 'as_dict', 'build_writers', 'check_formats']

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Callable, List, Optional, Sequence, Union
 
 from fmae_iat_plugin.files import UniqueNames, partial_path
+from fmae_iat_plugin.videos import errors_of_videos
 
 from ..predictions import FacePrediction
 
@@ -16,8 +17,8 @@ def au_column(au: int, ending: str = '') -> str:
     return f'AU{au:02d}{ending}'
 
 
-class Writer:
-    """Writes rows; a context manager that closes on success and removes its files on an error.
+class WholeFileWriter:
+    """Writes files; a context manager that closes on success and removes its files on an error.
 
     Args:
         out_dir: Folder; made if need be.
@@ -34,10 +35,6 @@ class Writer:
         self.name = name or UniqueNames(('skipped', 'predictions_pyfeat'))
         self.out_dir.mkdir(parents=True, exist_ok=True)
         self.paths: List[Path] = []  #: files that are complete
-
-    def write(self, row: FacePrediction) -> None:
-        """Add a row; the rows of an input follow each other."""
-        raise NotImplementedError
 
     def _begin(self, name: str) -> Path:
         """Where to write the file that gets this name when it is complete."""
@@ -66,11 +63,13 @@ class Writer:
         """Remove what is incomplete."""
         if self.file is not None:
             file, self.file = self.file, None
-            with suppress(OSError, ValueError):  # it cannot be completed; it is not wanted
-                file.close()
-            self._partial.unlink(missing_ok=True)
+            try:
+                with suppress(*errors_of_videos()):  # it cannot be completed; it is not wanted
+                    file.close()
+            finally:
+                self._partial.unlink(missing_ok=True)
 
-    def __enter__(self) -> 'Writer':
+    def __enter__(self):
         return self
 
     def __exit__(self, kind, error, trace) -> None:
@@ -81,6 +80,14 @@ class Writer:
             self.close()
         finally:
             self.discard()
+
+
+class Writer(WholeFileWriter):
+    """Writes rows; the arguments are those of :class:`WholeFileWriter`."""
+
+    def write(self, row: FacePrediction) -> None:
+        """Add a row; the rows of an input follow each other."""
+        raise NotImplementedError
 
 
 class TextWriter(Writer):

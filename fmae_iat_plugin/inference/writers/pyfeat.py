@@ -40,7 +40,7 @@ class PyFeatWriter(TextWriter):
             cells['timestamp'] = f'{row.timestamp:.6f}'
             minutes, seconds = divmod(int(row.timestamp), 60)
             cells['approx_time'] = f'{minutes:02d}:{seconds:02d}'
-        if row.success:
+        if row.success and row.box is not None:
             x1, y1, x2, y2 = row.box
             score = '' if row.confidence is None else f'{row.confidence:.4f}'
             values = (*(f'{value:.2f}' for value in (x1, y1, x2 - x1, y2 - y1)), score)

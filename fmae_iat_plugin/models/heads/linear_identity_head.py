@@ -17,6 +17,10 @@ from mmpretrain.structures import DataSample
 
 from ..losses import masked_mean
 
+_UNKNOWN = ('the identity head does not know the number of subjects. Remedy: set '
+            'model.adversary.head.num_subjects, or '
+            "runner_type='mmpretrain.ActionUnitRunner', which counts them.")
+
 
 @MODELS.register_module()
 class LinearIdentityHead(BaseModule):
@@ -61,17 +65,17 @@ class LinearIdentityHead(BaseModule):
             ValueError: If the number of subjects is not known.
         """
         if self.fc is None:
-            raise ValueError('the identity head does not know the number of subjects. Remedy: set '
-                             'model.adversary.head.num_subjects, or '
-                             "runner_type='mmpretrain.ActionUnitRunner', which counts them.")
+            raise ValueError(_UNKNOWN)
         return self.fc(self.hidden(feats[-1]))
 
     def targets(self, data_samples: List[DataSample], device) -> torch.Tensor:
         """Subjects of the samples, ``[N]`` int64 in 0..S-1; -1 where unknown (no ``subject``).
 
         Raises:
-            ValueError: If a subject is not below ``num_subjects``.
+            ValueError: If a subject is not below ``num_subjects``, or that is not known.
         """
+        if self.num_subjects is None:
+            raise ValueError(_UNKNOWN)
         subjects = [int(sample.get('subject', -1)) for sample in data_samples]
         for sample, subject in zip(data_samples, subjects):
             if not -1 <= subject < self.num_subjects:

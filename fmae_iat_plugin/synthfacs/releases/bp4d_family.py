@@ -138,11 +138,12 @@ def _plan(options: Options, k: int, index: int, subject: str, task: str,
 def plan_release(options: Options, protocol: Protocol) -> List[List[Plan]]:
     """The recordings of each subject."""
     real = read_label_table(options.labels, r'[FM]\d{3}', True) if options.labels else None
-    among = {s for s, task in real if task in options.tasks} if real is not None else None
+    tasks = tuple(options.tasks or ())
+    among = {s for s, task in real if task in tasks} if real is not None else None
     plans, k = [], 0
     for index, subject in enumerate(choose_subjects(protocol, options.subjects, among)):
         plans.append([])
-        for task in options.tasks:
+        for task in tasks:
             if real is None or (subject, task) in real:
                 plans[-1].append(_plan(options, k, index, subject, task,
                                        None if real is None else real[subject, task], protocol))
@@ -242,6 +243,6 @@ def write_family(out, name: str, options: Options, workers: Processes, video_nam
                 total.extend(part)
     run(f'{protocol.name}: subjects', write_subject, jobs, workers)
     folder.write_table('left_out.csv', left_out, LEFT_OUT)
-    table = np.array(labels, float)
+    table = np.array(labels, np.float64)
     coded = ~np.isnan(table).all(0)
     return folder.finish(rows, [a for a, c in zip(COLUMNS, coded) if c], table[:, coded])

@@ -139,18 +139,18 @@ def write_disfa(out: Union[str, Path], workers: Processes = 0, **options) -> Pat
     Raises:
         ValueError: If an option is out of range, or the folder holds another release.
     """
-    options = Options(**options)
-    options = options._replace(labels=tuple(map(str, options.labels)))
-    if options.frames == 0 and not options.labels:
+    chosen = Options(**options)
+    chosen = chosen._replace(labels=tuple(map(str, chosen.labels)))
+    if chosen.frames == 0 and not chosen.labels:
         raise ValueError('frames=0 (all frames) needs a label table')
-    if options.codec not in CODECS:
-        raise ValueError(f'codec={options.codec!r} is not one of {CODECS}')
-    check_options(options.size, options.framing, subjects=options.subjects,
-                  frames=options.frames or 1)
-    plans, folder = plan_release(options), ReleaseFolder(out)
-    if folder.claim(dict(release='disfa', **options._asdict())):
+    if chosen.codec not in CODECS:
+        raise ValueError(f'codec={chosen.codec!r} is not one of {CODECS}')
+    check_options(chosen.size, chosen.framing, subjects=chosen.subjects,
+                  frames=chosen.frames or 1)
+    plans, folder = plan_release(chosen), ReleaseFolder(out)
+    if folder.claim(dict(release='disfa', **chosen._asdict())):
         return folder.path('truth.csv')
-    jobs = [(str(folder.root), options, plan) for plan in plans]
+    jobs = [(str(folder.root), chosen, plan) for plan in plans]
     run('DISFA: subjects', write_subject, jobs, workers)
     _finish(folder, plans, 'Left', '_left')
     return _finish(folder, plans, 'Right', '')

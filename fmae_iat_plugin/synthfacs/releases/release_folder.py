@@ -61,7 +61,7 @@ class ReleaseFolder:
     @staticmethod
     def _encode(partial: Path, pictures: Iterable[np.ndarray], size: int, fps: float,
                 codec: str) -> None:
-        writer = cv2.VideoWriter(str(partial), cv2.VideoWriter_fourcc(*codec), fps, (size, size))
+        writer = cv2.VideoWriter(str(partial), cv2.VideoWriter.fourcc(*codec), fps, (size, size))
         if not writer.isOpened():
             raise OSError(f'OpenCV cannot write {codec} video to {partial}. Remedy: use another '
                           f'codec ({", ".join(CODECS)}), or images instead of videos.')

@@ -104,4 +104,6 @@ def plates_of(identity, framing, size):
     return _cached(identity, framing, size)
 
 
-plates_of.cache_clear = _cached.cache_clear
+def forget_plates() -> None:
+    """Empty the cache of :func:`plates_of`."""
+    _cached.cache_clear()

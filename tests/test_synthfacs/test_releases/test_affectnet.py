@@ -9,6 +9,8 @@ from mmpretrain.registry import DATASETS
 import fmae_iat_plugin.datasets  # noqa: F401
 from fmae_iat_plugin.synthfacs.releases import write_affectnet
 
+pytestmark = pytest.mark.slow
+
 CODES = ('neutral', 'happiness', 'sadness', 'surprise', 'fear', 'disgust', 'anger', 'contempt')
 SMALL = dict(subjects=3, frames=8, size=32, workers=1)
 

@@ -11,6 +11,8 @@ import pytest
 from fmae_iat_plugin.datasets import read_annotation
 from fmae_iat_plugin.synthfacs.releases import write_bp4d
 
+pytestmark = pytest.mark.slow
+
 SMALL = dict(size=32, frames=8, subjects=2, tasks=['T1', 'T2'], workers=1)
 # Subjects and tasks as published.
 PEOPLE = {f'F{k:03d}' for k in range(1, 24)} | {f'M{k:03d}' for k in range(1, 19)}

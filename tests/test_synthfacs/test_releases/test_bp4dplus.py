@@ -7,6 +7,8 @@ import pytest
 from fmae_iat_plugin.datasets.protocol import load_protocol
 from fmae_iat_plugin.synthfacs.releases import write_bp4dplus
 
+pytestmark = pytest.mark.slow
+
 # As published: 34 AU columns after the frame.
 ORDER = [1, 2, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 22, 23, 24,
          27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39]

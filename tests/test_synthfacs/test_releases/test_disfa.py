@@ -7,6 +7,8 @@ import pytest
 from fmae_iat_plugin.datasets import read_annotation
 from fmae_iat_plugin.synthfacs.releases import write_disfa
 
+pytestmark = pytest.mark.slow
+
 AUS = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)
 SMALL = dict(size=48, frames=20, subjects=2, workers=1)
 

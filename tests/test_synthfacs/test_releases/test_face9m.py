@@ -13,6 +13,8 @@ from fmae_iat_plugin.datasets import UnreadableImageError, read_annotation
 from fmae_iat_plugin.synthfacs.releases import write_face9m
 from fmae_iat_plugin.synthfacs.releases.face9m_kinds import ODD
 
+pytestmark = pytest.mark.slow
+
 SMALL = dict(subjects=4, frames=10, size=32, workers=1)
 SHARD = 'shards/00000.tar'
 

@@ -9,6 +9,8 @@ from PIL import Image, ImageOps
 
 from fmae_iat_plugin.synthfacs.releases.face9m_kinds import ODD, PLAIN
 
+pytestmark = pytest.mark.slow
+
 BROKEN = {'empty', 'truncated', 'corrupt', 'web_page'}
 
 

@@ -9,6 +9,8 @@ import fmae_iat_plugin.datasets  # noqa: F401
 from fmae_iat_plugin.datasets import read_annotation
 from fmae_iat_plugin.synthfacs.releases import write_rafdb
 
+pytestmark = pytest.mark.slow
+
 CODES = dict(zip('1234567', ('surprise', 'fear', 'disgust', 'happiness', 'sadness', 'anger',
                              'neutral')))
 UNITS = dict(surprise={1, 2, 5, 25, 26}, fear={1, 2, 4, 5, 20, 25, 26}, disgust={9, 15},

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fmae_iat_plugin.synthfacs.renderer import AUS, Camera, Light, Pose, render, sample_identity
-from fmae_iat_plugin.synthfacs.renderer.plates import plates_of
+from fmae_iat_plugin.synthfacs.renderer.plates import forget_plates
 
 CASE = dict(identity=3, au_intensities={12: 5, 6: 2.5, 25: 3}, pose=(5, -3, 4), light=(20, 30),
             size=96, camera=Camera(noise=4, blur=.5, gain=1.1))
@@ -35,7 +35,7 @@ def test_the_cache_changes_nothing():
     first = digest(*render(**CASE))
     for seed in range(40, 43):
         render(seed, {26: 5}, size=96)
-    plates_of.cache_clear()
+    forget_plates()
     assert digest(*render(**CASE)) == first
     assert digest(*render(**{**CASE, 'identity': 4})) != first
 

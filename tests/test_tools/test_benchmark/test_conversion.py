@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PATH = Path(__file__).parents[3] / 'tools' / 'benchmark' / 'conversion.py'
 
 

@@ -11,6 +11,8 @@ import torch
 from mmengine.config import Config
 from mmpretrain.registry import MODELS
 
+pytestmark = pytest.mark.slow
+
 PATH = Path(__file__).parents[3] / 'tools' / 'benchmark' / 'inference.py'
 
 

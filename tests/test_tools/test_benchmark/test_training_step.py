@@ -9,6 +9,8 @@ import pytest
 import torch
 from mmengine.config import Config
 
+pytestmark = pytest.mark.slow
+
 PATH = Path(__file__).parents[3] / 'tools' / 'benchmark' / 'training_step.py'
 TINY = 'configs/custom/own_table_tiny_48px.py'
 
@@ -111,8 +113,8 @@ def test_only_counting_measures_nothing(tool, repo, capsys):
 
 
 @pytest.mark.parametrize('arguments, message', [
-    ([], 'how many images ActionUnitDataset trains on is not known. Remedy: --images N.'),
-    (['--images', '3'], '3 images are less than a batch of'),
+    ([], 'the number of images of ActionUnitDataset is not known. Remedy: --images N.'),
+    (['--images', '3'], '3 images are fewer than a batch of'),
     (['--images', '6500', '--utilization', '35'], '--utilization 35.0 must lie in (0, 1].'),
     (['--images', '6500', '--peak-tflops', '-1'], '--peak-tflops -1.0 must be positive.'),
     (['--images', '6500', '--batch-size', '0'], '--batch-size 0 must be at least 1.')])

@@ -15,6 +15,8 @@ import pytest
 
 from fmae_iat_plugin.synthfacs.releases import write_bp4d, write_disfa
 
+pytestmark = pytest.mark.slow
+
 SMALL = dict(subjects=2, size=64, workers=1, seed=4)
 
 

@@ -14,6 +14,8 @@ from fmae_iat_plugin.parallel import Workers
 from fmae_iat_plugin.synthfacs.population import Population
 from fmae_iat_plugin.synthfacs.releases import bp4d_family, disfa
 
+pytestmark = pytest.mark.slow
+
 BASE = {'out', 'subjects', 'frames', 'size', 'seed', 'workers'}
 
 
