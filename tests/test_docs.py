@@ -116,7 +116,8 @@ def test_the_readme_is_short_and_has_the_two_commands():
 
 
 def test_the_architecture_names_the_layers_of_the_contract():
-    contract = (REPO / 'pyproject.toml').read_text(encoding='utf-8').split('layers = [')[1].split('\n]')[0]
+    project = (REPO / 'pyproject.toml').read_text(encoding='utf-8')
+    contract = project.split('layers = [')[1].split('\n]')[0]
     layers = [set(re.findall(r'\w+', line)) for line in re.findall(r'"(.*)"', contract)]
     rows = re.findall(r'^\| (\d+) \| (.*?) \| (.*)', (REPO / 'docs/en/architecture.md').read_text(
         encoding='utf-8'), re.MULTILINE)
