@@ -64,3 +64,30 @@ def test_no_openmmlab_distribution_is_a_core_dependency(repo):
     families = {'mmengine', 'mmcv', 'mmcv-lite', 'mmpretrain', 'mmdet'} & stack
     assert not families  # they overwrite the files of the onedl distributions
     assert {distribution for _, _, distribution in STACK.values()} <= stack
+
+
+LAZY = ('matplotlib', 'gradio', 'dlib', 'onnxruntime', 'sklearn', 'ray')
+IMPORT = f'''
+import builtins, importlib, sys
+own, importing = [], builtins.__import__
+def record(name, scope=None, *rest, **more):
+    if (scope or {{}}).get('__name__', '').startswith('fmae_iat_plugin') and \\
+            name.split('.')[0] in {LAZY}:
+        own.append((scope['__name__'], name))
+    return importing(name, scope, *rest, **more)
+for name in sys.argv[1:]:  # what the stack imports by itself is its own affair
+    importlib.import_module(name)
+before = set(sys.modules)
+builtins.__import__ = record
+import fmae_iat_plugin
+new = sorted({{name.split('.')[0] for name in set(sys.modules) - before}} & set({LAZY}))
+print('OWN', own, 'NEW', new)
+'''
+
+
+def test_the_import_leaves_out_what_only_some_commands_need():
+    """Neither a module of the package nor what it pulls in beside the stack."""
+    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', IMPORT, 'mmpretrain.models',
+                           'mmpretrain.datasets', 'mmengine.runner'],
+                          capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == 'OWN [] NEW []'
