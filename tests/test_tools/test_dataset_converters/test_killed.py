@@ -4,7 +4,6 @@
 import multiprocessing
 import os
 import random
-import runpy
 import signal
 import subprocess
 import sys
@@ -46,15 +45,19 @@ def undisturbed(repo, releases, tmp_path_factory):
     return {name: content(folder) for name, folder in out.items()}
 
 
-def run_tool(tool: str, *args: str) -> None:
-    sys.argv = [tool, *args]
-    runpy.run_path(tool, run_name='__main__')
-
-
 def convert(repo, releases, name, out):
-    """Start the command in a process of its own; forked, so that it need not import everything."""
-    process = multiprocessing.get_context('fork').Process(target=run_tool, args=(
-        str(repo / f'tools/dataset_converters/{name}.py'), str(releases / name), str(out)))
+    """Start the command in a process of its own.
+
+    It is forked from a server that has imported the package, so that it need not import everything,
+    and not from this process, whose OpenCV may have threads that a fork would leave behind.
+    """
+    context = multiprocessing.get_context('forkserver')
+    context.set_forkserver_preload(['fmae_iat_plugin.converters.command'])
+    tool = str(repo / f'tools/dataset_converters/{name}.py')
+    command = [tool, str(releases / name), str(out)]
+    process = context.Process(target=exec, args=(
+        f'import runpy, sys\nsys.argv = {command!r}\nrunpy.run_path({tool!r}, run_name="__main__")',
+        ))
     process.start()
     return process
 
