@@ -156,7 +156,7 @@ def test_fold_seed_and_options_reach_every_part(config):
     run = Run('small', config, 2, 7, 'out/small/fold2_seed7',
               {'model.pretrained': 'pre_{fold}_{seed}.pth', 'train_cfg.max_epochs': 9})
     cfg = run_config(run)
-    assert {cfg[name].dataset.fold for name in run_plan.run_plan.LOADERS} == {2}
+    assert {cfg[name].dataset.fold for name in run_plan.LOADERS} == {2}
     assert cfg.randomness.seed == 7 and cfg.work_dir == run.work_dir
     assert cfg.model.pretrained == 'pre_2_7.pth' and cfg.train_cfg.max_epochs == 9
 
