@@ -115,9 +115,9 @@ def main(arguments: Optional[List[str]] = None) -> int:
     """The command; its exit code: 0, or 2 (an error)."""
     parser = argparse.ArgumentParser(
         description='Tables of cross-validated experiments; see docs/en/evidence.md.')
-    parser.add_argument('folder', nargs='+', help='of tools/cross_validate.py')
-    parser.add_argument('--published', help='BP4D, BP4D+ or DISFA: their rows in the table of the '
-                        "paper's mode")
+    parser.add_argument('folder', nargs='+', help='folder of tools/cross_validate.py')
+    parser.add_argument('--published', help='BP4D, BP4D+ or DISFA: add the published rows to the '
+                        "table of the paper's mode")
     parser.add_argument('--test', nargs=2, action='append', default=[], metavar=('A', 'B'),
                         help='two experiments: is A better than B?')
     parser.add_argument('--format', choices=FORMATS, default='text')

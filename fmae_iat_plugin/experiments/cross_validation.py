@@ -57,7 +57,7 @@ def train_and_test(run: Run, launcher: str = 'none', resume: bool = False,
             the state of the random numbers, so its numbers then depend on where it was stopped;
             without, the run begins anew and they do not.
         hooks: Further hooks of the training, such as a bar.
-        log_level: Replaces the config's, as what is shown is no part of a run.
+        log_level: Replaces the config's; it does not belong to the settings of a run.
 
     Raises:
         ValueError: If its folder was begun with another config, another process works in it, or
@@ -233,22 +233,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('config', nargs='+', help='NAME_fold1.py ..., or a config whose data set '
                         'has folds=N')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0])
-    parser.add_argument('--folds', type=int, nargs='+', help='only these')
+    parser.add_argument('--folds', type=int, nargs='+', help='only these folds')
     parser.add_argument('--out', default='work_dirs/cross_validation')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={},
                         help='as in tools/train.py; {fold} and {seed} are filled in')
     parser.add_argument('--variant', nargs='+', action='append', default=[],
                         metavar=('NAME', 'KEY=VALUE'), help='an experiment CONFIG-NAME with these '
                         'options: --variant lambda1 model.adversary.neck.scale=1 --variant ...')
-    parser.add_argument('--feature-frames', type=int, default=FEATURE_FRAMES, help='frames a '
-                        'person whose features are kept, for identity probes; 0: none; default: '
+    parser.add_argument('--feature-frames', type=int, default=FEATURE_FRAMES, help='frames per '
+                        'person whose features are kept for identity probes; 0: none; default: '
                         f'{FEATURE_FRAMES}')
-    parser.add_argument('--resume', action='store_true', help='stopped runs go on from their last '
-                        'checkpoint, and then their numbers depend on it; default: they begin anew')
+    parser.add_argument('--resume', action='store_true', help='stopped runs continue from their '
+                        'last checkpoint, on which their numbers then depend; default: they start '
+                        'again')
     group = parser.add_argument_group('where')
     group.add_argument('--workers', type=int, default=1, help='runs at a time')
-    group.add_argument('--gpus', help='their numbers, 0,1,2,3, dealt out to the runs')
-    group.add_argument('--processes', type=int, default=1, help='of each run, a GPU each')
+    group.add_argument('--gpus', help='numbers of the GPUs that the runs share, such as 0,1,2,3')
+    group.add_argument('--processes', type=int, default=1,
+                       help='processes of each run, each with its own GPU')
     group.add_argument('--launcher', choices=('none', 'slurm'), default='none',
                        help='slurm: a job array by submitit')
     group.add_argument('--slurm', nargs='+', action=DictAction, default={},
@@ -271,8 +273,8 @@ def _variants(given: Sequence[Sequence[str]]) -> Dict[str, Dict[str, Any]]:
         wrong = [option for option in options if not re.match('[^=]+=', option)]
         if wrong or not options:
             raise ValueError(f'--variant {name}: {wrong[0]!r} is not KEY=VALUE.' if wrong else
-                             f'--variant {name} changes nothing. Remedy: KEY=VALUE after its name; '
-                             'without --variant the config itself is the experiment.')
+                             f'--variant {name} changes nothing. Remedy: give KEY=VALUE after its '
+                             'name; without --variant the config itself is the experiment.')
         try:
             variants[name] = parser.parse_args(['--options', *options]).options
         except AssertionError as error:  # mmengine's, of brackets
@@ -300,7 +302,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
             gpus = args.gpus.split(',') if args.gpus else []
             if gpus and len(gpus) < args.workers * args.processes:
                 raise ValueError(f'{args.workers} runs of {args.processes} processes need as many '
-                                 f'GPUs, --gpus names {len(gpus)}.')
+                                 f'GPUs, but --gpus names {len(gpus)}.')
             failed = cross_validate(runs, args.workers, gpus, args.processes, args.resume,
                                     args.feature_frames)
     except (ValueError, OSError, ImportError) as error:

@@ -89,8 +89,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
         description='Identity probe of a checkpoint; see docs/en/evidence.md.')
     parser.add_argument('config')
     parser.add_argument('checkpoint')
-    parser.add_argument('--train', type=int, default=70, help='frames a person; default: 70')
-    parser.add_argument('--test', type=int, default=30, help='frames a person; default: 30')
+    parser.add_argument('--train', type=int, default=70, help='frames per person; default: 70')
+    parser.add_argument('--test', type=int, default=30, help='frames per person; default: 30')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--device', help='default: the GPU if there is one')
     parser.add_argument('--workers', type=int, default=2, dest='num_workers',

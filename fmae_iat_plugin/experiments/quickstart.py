@@ -7,7 +7,7 @@ identity::
 
     python -m fmae_iat_plugin.experiments.quickstart --work-dir work_dirs/quickstart
 
-Finished steps are skipped. A pretraining that was killed goes on from its last checkpoint, a
+Finished steps are skipped. A pretraining that was killed continues from its last checkpoint, a
 fine-tuning begins anew.
 """
 
@@ -161,7 +161,7 @@ class Quickstart:
             caveat='Judged by 95 % intervals over people: “reproduced” when the whole interval '
             'lies on the claimed side, “not reproduced” when it lies on the other side, “not '
             'enough data” when it includes no difference or nothing was run. One seed, a tiny '
-            'model and few rendered people: this shows how the experiment works, it is no '
+            'model and few rendered people: this shows how the experiment works, it is not '
             'evidence about real faces.',
             setup={
                 'Faces': f'{people.subjects} people, {people.frames} frames each, '

@@ -121,7 +121,7 @@ def published_f1(kind: str, row: dict, data_set: Optional[str]) -> Optional[floa
 
 def ablation_rows(kind: str, members: Experiments, identity: Dict[str, RunIdentity], seed: int,
                   published: Optional[str] = None) -> List[dict]:
-    """A row an experiment, all of the same folds and seeds."""
+    """One row per experiment, all of the same folds and seeds."""
     rows = []
     for name, runs in members.items():
         found = [identity[run.work_dir] for run in runs if run.work_dir in identity]
@@ -166,12 +166,12 @@ def build(experiments: Experiments, base: str, ours: str, frames: Tuple[int, int
     whole = {name: _complete(runs) for name, runs in experiments.items()}
     for name in (base, ours):
         if not whole[name]:
-            raise ValueError(f'no seed of {name} has all its folds. Remedy: finish it: '
+            raise ValueError(f'no seed of {name} has all its folds. Remedy: finish it with '
                              'tools/cross_validate.py.')
     whole = {name: runs for name, runs in whole.items() if runs}
     places = {(run.fold, run.seed) for run in whole[base]}
     if {(run.fold, run.seed) for run in whole[ours]} != places:
-        raise ValueError(f'{base} and {ours} have other folds or seeds. Remedy: finish both.')
+        raise ValueError(f'{base} and {ours} have different folds or seeds. Remedy: finish both.')
     folds = {fold for fold, _ in places}
     beside = {name: whole[name] for name in dict.fromkeys((base, ours, *whole))
               if {run.fold for run in whole[name]} == folds}  # tested on the same people
@@ -275,16 +275,17 @@ def main(arguments: Optional[List[str]] = None) -> int:
                         'report.html')
     parser.add_argument('--base', help='the experiment without an adversary; default: the one with '
                         'most runs')
-    parser.add_argument('--ours', help='the one with it, likewise')
+    parser.add_argument('--ours', help='the experiment with an adversary; default: the one with '
+                        'most runs')
     parser.add_argument('--title', default='FMAE and FMAE-IAT')
-    parser.add_argument('--published', help='BP4D, BP4D+ or DISFA: their rows in the table of the '
-                        "paper's mode")
+    parser.add_argument('--published', help='BP4D, BP4D+ or DISFA: add the published rows to the '
+                        "table of the paper's mode")
     parser.add_argument('--probe-frames', type=int, nargs=2, default=(70, 30),
-                        metavar=('TRAIN', 'TEST'), help='frames a person that train and test the '
+                        metavar=('TRAIN', 'TEST'), help='frames per person that train and test the '
                         'identity probe; default: 70 30')
     parser.add_argument('--sequence-frames', type=int, nargs=2, metavar=('TRAIN', 'TEST'),
                         help='the same by sequence; default: half')
-    parser.add_argument('--seed', type=int, default=0, help='of probes and intervals')
+    parser.add_argument('--seed', type=int, default=0, help='seed of probes and intervals')
     parser.add_argument('--workers', type=int, default=0, help='processes; default: all cores')
     args = parser.parse_args(arguments)
     try:

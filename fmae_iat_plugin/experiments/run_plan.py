@@ -119,8 +119,8 @@ def plan_runs(configs: Sequence[str], seeds: Sequence[int], out: str,
     folders = [run.work_dir for run in runs]
     twice = next((folder for folder in folders if folders.count(folder) > 1), None)
     if twice is not None:
-        raise ValueError(f'two runs would share the folder {twice}. Remedy: each seed once, and '
-                         'names of configs and variants that differ.')
+        raise ValueError(f'two runs would share the folder {twice}. Remedy: name each seed once, '
+                         'and give configs and variants different names.')
     return runs
 
 
@@ -134,7 +134,7 @@ def _folds(config: str, wanted: Optional[Sequence[int]], options: Dict[str, Any]
         return sorted(load_protocol(protocol).folds)
     if not wanted:
         raise ValueError(f'{config}: neither its name (..._fold1.py) nor its test data set '
-                         '(folds=3) says which folds there are. Remedy: --folds 1 2 3.')
+                         '(folds=3) names its folds. Remedy: --folds 1 2 3.')
     if 'fold' not in data and not any('{fold}' in str(value) for value in options.values()):
         raise ValueError(f'{config}: its data set has no `fold` and no option has {{fold}}, so all '
                          'folds would be the same. Remedy: set `fold` in its data sets, or '
@@ -164,7 +164,7 @@ def _fold_in_the_environment(fold: int) -> Iterator[None]:
 def run_config(run: Run) -> Config:
     """The config of a run: its fold in all data sets, its seed, its folder, its options.
 
-    How the run is started is no part of it, so that it may go on by another launcher or resumed.
+    The launcher does not belong to it, so that another launcher may continue the run.
     """
     with _fold_in_the_environment(run.fold):
         cfg = Config.fromfile(run.config)

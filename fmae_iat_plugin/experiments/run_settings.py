@@ -91,10 +91,10 @@ def check_unchanged(folder: str, note: dict, settings: Dict[str, Any],
     if 'settings' in note:
         changed = '' if note['settings'] == settings else differences(note['settings'], settings)
     else:
-        changed = '' if note.get('digest') == digest else 'its note does not say which'
+        changed = '' if note.get('digest') == digest else 'its note does not name them'
     if changed:
-        raise ValueError(f'{folder} was begun with another config or other data ({changed}). '
-                         'Remedy: another --out, or remove this folder.')
+        raise ValueError(f'{folder} was started with another config or other data ({changed}). '
+                         'Remedy: choose another --out, or remove this folder.')
 
 
 def _flat(value: Any, name: str = '') -> Iterator[tuple]:

@@ -95,10 +95,11 @@ def _table_source(path: Path, images: Optional[Path], options: CropOptions) -> S
     double = [name for name in COLUMNS if name in table.frame]
     if double:
         raise CropError(f'{path}: the table has the columns {", ".join(double)} already, which '
-                        'cropping adds: it is a table of crops. Remedy: the table of the frames.')
+                        'cropping adds: it is a table of crops. Remedy: give the table of the '
+                        'frames.')
     if options.faces == 'all':
-        raise CropError(f'{path}: the labels of a row are those of one face. Remedy: largest or '
-                        'central; all is for images and videos without labels.')
+        raise CropError(f'{path}: the labels of a row are those of one face. Remedy: choose '
+                        'largest or central; all is for images and videos without labels.')
     folders = [images] if images is not None else [path.parent / 'images', path.parent]
     images = next((folder for folder in folders
                    if any((folder / name).is_file() for name in table.images)), None)
@@ -111,7 +112,7 @@ def _table_source(path: Path, images: Optional[Path], options: CropOptions) -> S
     if outside:  # the crop would be written there
         raise CropError(f'{path}, line {table.line(outside[0])}: image '
                         f'{table.images[outside[0]]!r} leaves the image folder ({len(outside)} '
-                        'such lines). Remedy: paths below --images.')
+                        'such lines). Remedy: use paths below --images.')
     stems = _stems(list(table.images))
     files = [FrameFile(name, images / name, 0, stem) for name, stem in zip(table.images, stems)]
     keys = [name for name in ('subject', 'sequence') if name in table.frame]

@@ -1,8 +1,8 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Faces of images, folders, tables and videos to crops and a table: the way through.
 
-An output folder belongs to one set of arguments. Stopped or killed, the same call goes on where it
-stopped and ends with the same bytes as a run that was never stopped.
+An output folder belongs to one set of arguments. After a stop or a kill, the same call continues
+where it stopped, and ends with the same bytes as a run that was never stopped.
 """
 
 from collections import Counter

@@ -60,7 +60,7 @@ def _build(spec: DetectorSpec) -> Detector:
                 raise CropError(f'{name} {getattr(spec, name)!r} was given, but dlib has none. '
                                 'Remedy: leave it out, or name an mmdet config as the detector.')
         if not 0 <= spec.upsample <= 4:
-            raise CropError(f'upsample is {spec.upsample}. Remedy: doublings, 0 to 4.')
+            raise CropError(f'upsample is {spec.upsample}. Remedy: give 0 to 4 doublings.')
         from .dlib_detector import DlibDetector
         return DlibDetector(0. if spec.threshold is None else spec.threshold, spec.upsample)
     if not spec.detector.endswith('.py'):

@@ -84,7 +84,7 @@ class MMDetDetector:
         if left.missing_keys:
             raise CropError(f'{checkpoint} is not of the model of {config}: '
                             f'{len(left.missing_keys)} tensors are missing, first '
-                            f'{left.missing_keys[0]}. Remedy: the config it was trained with.')
+                            f'{left.missing_keys[0]}. Remedy: use the config it was trained with.')
         if left.unexpected_keys:
             MMLogger.get_current_instance().warning(
                 f'{checkpoint}: {len(left.unexpected_keys)} tensors are not used, first '

@@ -61,12 +61,13 @@ class CropOptions(NamedTuple):
                 raise CropError(f'{name} is {getattr(self, name)!r}. Remedy: one of '
                                 f'{", ".join(map(str, values))}.')
         if self.margin is not None and not -0.5 < self.margin <= 10:
-            raise CropError(f'margin is {self.margin}. Remedy: a part of the box\'s size, above '
-                            '-0.5, for example 0.05.')
+            raise CropError(f'margin is {self.margin}. Remedy: give a part of the box\'s size, '
+                            'above -0.5, for example 0.05.')
         if not 8 <= self.size <= 4096:
-            raise CropError(f'size is {self.size}. Remedy: pixels, 8 to 4096.')
+            raise CropError(f'size is {self.size}. Remedy: give 8 to 4096 pixels.')
         if self.track < 0:
-            raise CropError(f'track is {self.track}. Remedy: a number of frames, 0 for none.')
+            raise CropError(f'track is {self.track}. Remedy: give a number of frames, 0 for no '
+                            'tracking.')
         if self.align and self.square:
             raise CropError('square and align were both given: an aligned crop is always square. '
                             'Remedy: leave square out.')

@@ -41,7 +41,7 @@ class Face(NamedTuple):
 
 
 def select_faces(found: Detections, width: int, height: int, which: str) -> List[Tuple[Box, float]]:
-    """The wanted faces of a frame, largest first; boxes outside the image are no faces.
+    """The wanted faces of a frame, largest first; boxes outside the image are not faces.
 
     Args:
         found: What the detector says.

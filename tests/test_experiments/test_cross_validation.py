@@ -87,7 +87,7 @@ def test_the_plan(config, repo, tmp_path):
         plan_runs(['none.py'], [0], 'out')
     with pytest.raises(ValueError, match='are fold 1 of bp4d'):
         plan_runs([folds[1], folds[1]], [0], 'out')
-    with pytest.raises(ValueError, match='which folds there are'):
+    with pytest.raises(ValueError, match='names its folds'):
         plan_runs([str(repo / 'configs/fer/rafdb.py')], [0], 'out')
     with pytest.raises(ValueError, match='all folds would be the same'):
         plan_runs([str(repo / 'configs/fer/rafdb.py')], [0], 'out', folds=[1, 2])
@@ -259,7 +259,7 @@ def test_numbers_of_another_config_are_not_given_out(finished, config, monkeypat
     assert cross_validate(finished) == []  # nothing changed: nothing to do, and no error
     name = 'optim_wrapper.optimizer.lr'
     changed = [run._replace(options={**OPTIONS, name: .25}) for run in finished]
-    with pytest.raises(ValueError, match=f'fold1_seed0 was begun with another config .*{name}: '
+    with pytest.raises(ValueError, match=f'fold1_seed0 was started with another config .*{name}: '
                                          '0.0005 there, 0.25 asked for.*Remedy'):
         cross_validate(changed)
     with pytest.raises(ValueError, match=name):

@@ -438,7 +438,7 @@ def test_too_few_frames_and_missing_pictures_are_said(made, tmp_path):
 
 @pytest.mark.parametrize('change, message', [
     (['--base', 'none'], "no experiment 'none'. Remedy: one of fmae"),
-    (['--ours', 'iat-weak'], 'fmae and iat-weak have other folds or seeds'),
+    (['--ours', 'iat-weak'], 'fmae and iat-weak have different folds or seeds'),
     (['-o', 'page.txt'], 'page.txt does not end in .html')])
 def test_errors_are_one_line(made, capsys, change, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

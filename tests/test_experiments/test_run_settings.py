@@ -86,13 +86,13 @@ def test_what_changed_is_named(run, tmp_path, change, named, finished):
             file.write('0.png,S1,1\n')
     else:
         run = run._replace(options={'more.deep': 1} if 'added' in change else {change: .4})
-    with pytest.raises(ValueError, match=f'{run.work_dir} was begun with .*{named}.*Remedy'):
+    with pytest.raises(ValueError, match=f'{run.work_dir} was started with .*{named}.*Remedy'):
         unfinished([run])
 
 
 def test_notes_of_an_older_version_are_compared_by_their_digest():
     check_unchanged('x', dict(digest='a'), {'lr': 1}, 'a')
-    with pytest.raises(ValueError, match='x was begun with another config'):
+    with pytest.raises(ValueError, match='x was started with another config'):
         check_unchanged('x', dict(digest='b'), {'lr': 1}, 'a')
 
 
