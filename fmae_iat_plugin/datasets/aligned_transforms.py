@@ -94,7 +94,7 @@ class LoadFlow(BaseTransform):
         flow = read_flow(target, results['ori_shape'][1::-1])
         flow = sample_window(flow, results.get('window', WHOLE), self.size)
         if results.get('flip'):
-            flow = flow[:, ::-1] * np.float32([-1, 1])
+            flow = flow[:, ::-1] * np.array([-1, 1], np.float32)
         results['flow'] = np.ascontiguousarray(flow)
         return results
 

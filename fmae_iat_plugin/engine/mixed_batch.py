@@ -94,7 +94,7 @@ class MixedBatchSampler(BatchSampler):
         """Yields lists of ``batch_size`` indices."""
         epoch, size = self.sampler.epoch, len(self.other_rows)
         order = self._shuffled(self.labelled_rows, 0, epoch)
-        place, lap, others = epoch * len(self) * self.others, -1, None
+        place, lap, others = epoch * len(self) * self.others, -1, self.other_rows
         for step in range(len(self)):
             batch = order[step * self.labelled:(step + 1) * self.labelled].tolist()
             for _ in range(self.others):

@@ -211,7 +211,7 @@ def _flow(images: Path, method: str, delta: int, weights: Optional[str],
     if population is not None:
         exact = flow_of_frame(population, *population.parse(pair.image), delta, before.shape[0])
         return np.where(exact.visible[..., None], exact.flow, np.nan)
-    after = decode_image((images / pair.later).read_bytes())
+    after = decode_image(Path(images, str(pair.later)).read_bytes())
     if after.shape != before.shape:
         raise ValueError(f'{pair.image} and {pair.later} have different sizes, '
                          f'{before.shape[1]}x{before.shape[0]} and '

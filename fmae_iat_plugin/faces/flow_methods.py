@@ -25,7 +25,8 @@ def dis_flow(before: np.ndarray, after: np.ndarray) -> np.ndarray:
         np.ndarray: float32 ``[H, W, 2]``, x and y in pixels: where each pixel of ``before`` is in
         ``after``.
     """
-    method = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    method = cv2.DISOpticalFlow_create(  # type: ignore[attr-defined]  # not in the stubs
+        cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     # DIS begins at a coarse scale of patches of 8 pixels: small faces are enlarged for it
     scale = max(1, -(-160 // min(before.shape[:2])))
     grey = [cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) for image in (before, after)]

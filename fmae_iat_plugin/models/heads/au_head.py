@@ -54,7 +54,7 @@ class AUHead(MultiLabelClsHead):
         if self.init_cfg is None:
             nn.init.trunc_normal_(self.fc.weight, std=2e-5)
 
-    def forward(self, feats: Tuple[torch.Tensor]) -> torch.Tensor:
+    def forward(self, feats: Tuple[torch.Tensor, ...]) -> torch.Tensor:
         """Logits ``[N, C]`` from the last stage of ``feats``, ``([N, D], ...)``."""
         return self.fc(self.pre_logits(feats))
 

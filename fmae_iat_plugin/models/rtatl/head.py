@@ -38,7 +38,7 @@ class RTATLHead(AUHead):
         if self.init_cfg is None:
             nn.init.trunc_normal_(self.regional, std=0.02)
 
-    def forward(self, feats: Tuple[Tensor, Tensor]) -> Tensor:
+    def forward(self, feats: Tuple[Tensor, ...]) -> Tensor:
         """Logits ``[N, A]`` from AU tokens ``[N, A, E]`` and the global feature ``[N, D]``."""
         tokens, pooled = feats
         return self.fc(pooled) + (tokens * self.regional).sum(dim=-1)
