@@ -104,13 +104,16 @@ def test_deterministic_whatever_the_global_seed():
 
 def test_subjects_with_too_few_frames_are_listed(caplog):
     logger = MMLogger.get_current_instance()
+    before = logger.level  # an earlier test may have made it quiet
     logger.addHandler(caplog.handler)
+    logger.setLevel(logging.WARNING)
     try:
         with caplog.at_level(logging.WARNING):
             result = identity_probe(np.eye(3)[np.repeat([0, 1, 2], [10, 10, 4])],
                                     np.repeat([0, 1, 6], [10, 10, 4]), 7, 3)
     finally:
         logger.removeHandler(caplog.handler)
+        logger.setLevel(before)
     assert result.split.left_out == {6: 4} and result.subjects == (0, 1)
     assert '6: 4' in caplog.text
 

@@ -44,6 +44,15 @@ IMAGES = dict(Face9M=9_000_000, BP4D=146_423 * 2 // 3, BP4DPlus=197_629 * 3 // 4
               DISFA=130_311 * 2 // 3, RAFDB=12_271, AffectNet=37_553)
 
 
+def load_config(path: str) -> Config:
+    """A config; where it counts the people of its table, which need not be there, they are 30."""
+    cfg = Config.fromfile(path)
+    adversary = cfg.model.get('adversary')
+    if adversary and adversary.head.get('num_subjects') is None:
+        adversary.head.num_subjects = 30
+    return cfg
+
+
 def random_samples(model: dict, size: int) -> list:
     """Labels of the kind that the model's heads learn; all coded, all subjects known."""
     head, adversary = model.head, model.get('adversary')
@@ -175,7 +184,7 @@ def check(args: argparse.Namespace) -> None:
 
 def measure(args: argparse.Namespace) -> dict:
     """Print what is said above; the numbers by name."""
-    cfg = Config.fromfile(args.config)
+    cfg = load_config(args.config)
     training = length_of_training(cfg, args.images)
     if 'pretrained' in cfg.model:
         cfg.model.pretrained = None  # what the weights are changes no time

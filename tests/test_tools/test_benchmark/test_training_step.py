@@ -33,7 +33,7 @@ def patches(number, width, patch):
 @pytest.mark.parametrize('kind', ['iat', 'fmae', 'expression'])
 def test_flops_of_fine_tuning(tool, repo, kind):
     """Backward is twice the forward: towards the input and the weights."""
-    cfg = Config.fromfile(repo / TINY)
+    cfg = tool['load_config'](repo / TINY)
     heads = cfg.model.head.num_classes + cfg.model.adversary.head.num_subjects
     if kind != 'iat':
         cfg.model.pop('adversary')
@@ -66,7 +66,7 @@ def test_steps_of_the_papers_trainings(tool, repo, name, steps):
 
 
 def test_a_step_trains(tool, repo):
-    cfg = Config.fromfile(repo / TINY)
+    cfg = tool['load_config'](repo / TINY)
     step = tool['Step'](cfg, 3, 'cpu')
     assert step.precision == 'float32' and step.batch['inputs'].shape == (3, 3, 48, 48)
     groups = step.optim_wrapper.optimizer.param_groups  # merged by the repository's constructor
@@ -91,7 +91,7 @@ def test_what_is_printed(tool, repo, capsys, monkeypatch):
     assert tool['main']([config, '--device', 'cpu', '--batch-size', '2', '--images', '6500',
                          '--peak-tflops', '100', '--utilization', '0.25']) == 0
     out = capsys.readouterr().out
-    cfg = Config.fromfile(config)
+    cfg = tool['load_config'](config)
     batch, epochs = cfg.train_dataloader.batch_size, cfg.train_cfg.max_epochs
     steps = 6500 // batch * epochs
     flops = tool['count_flops'](cfg.model)
