@@ -95,7 +95,8 @@ def test_a_table_is_that_of_its_population(tool, tmp_path, capsys):
     assert {path: path.stat().st_mtime_ns for path in out.rglob('*')} == written
     assert tool.main([*command, '--seed', '8']) == 2
     error = capsys.readouterr().err.splitlines()[-1]
-    assert error.startswith(f'error: {out} holds faces made with other settings') and 'Remedy' in error
+    assert error.startswith(f'error: {out} holds faces made with other settings')
+    assert 'Remedy' in error
 
 
 def test_a_table_by_default_is_that_of_the_default_population(tool):
