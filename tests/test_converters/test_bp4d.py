@@ -101,7 +101,7 @@ def test_what_has_no_partner_is_listed(tmp_path):
         ('not a label file', 'notes.csv', 'notes.csv', ''),
         ('video without labels', 'F001/T5', 'T5', '')])
     assert summary['skipped']['unreadable line'] == 3
-    assert any('labels or images that were lost' in w for w in summary['warnings'])
+    assert any('are lost labels or images' in w for w in summary['warnings'])
     assert json.loads((tmp_path / 'out/summary.json').read_text()) == summary
 
 
