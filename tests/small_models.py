@@ -36,6 +36,7 @@ def exported(repo, tmp_path_factory):
     folder = tmp_path_factory.mktemp('export')
     cfg = Config.fromfile(repo / 'configs/custom/own_table_tiny_48px.py')
     cfg.model.head.num_classes = len(AUS)
+    cfg.model.adversary.head.num_subjects = 30
     cfg.test_dataloader.dataset.aus = AUS
     model = _write_weights(cfg, folder / 'w.pth', seed=0)
     done = export_onnx(cfg, folder / 'w.pth', folder / 'model.onnx')
