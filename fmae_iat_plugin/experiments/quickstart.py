@@ -12,7 +12,6 @@ fine-tuning begins anew.
 """
 
 import argparse
-import hashlib
 import os
 import sys
 from contextlib import contextmanager
@@ -32,6 +31,7 @@ from fmae_iat_plugin.weights.zoo_index import configs_root
 from .cross_validation import train_and_test
 from .run_cost import measured, total_cpu_seconds
 from .run_plan import Run, run_config
+from .run_settings import config_digest
 
 BASE, OURS = 'FMAE', 'FMAE-IAT'
 #: Sized by CPU time; the shortcut is the strongest: people differ in their action units as far as
@@ -97,8 +97,7 @@ class Quickstart:
                    'pretrain': self.pretrain_config()}
         claim_folder(self.work, SETTINGS, dict(
             seed=self.seed, faces=self.faces, probe_frames=self.probe_frames,
-            configs={name: hashlib.sha256(cfg.pretty_text.encode()).hexdigest()[:16]
-                     for name, cfg in configs.items()}), 'a quickstart')
+            configs={name: config_digest(cfg) for name, cfg in configs.items()}), 'a quickstart')
         runs = self.runs()
         steps = [('Render faces of people with known action units', self.render),
                  ('Pretrain an encoder by masked autoencoding', self.pretrain)]

@@ -1,10 +1,11 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Which face detector, by name: dlib, or any mmdet model."""
 
-import hashlib
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, Optional, Union
+
+from fmae_iat_plugin.files import file_sha256
 
 from .detections import Detector
 from .structures import CropError
@@ -48,7 +49,7 @@ class DetectorSpec(NamedTuple):
         for name in ('detector', 'checkpoint'):
             path = Path(values[name] or '')
             if path.is_file():
-                values[f'{name}_sha256'] = hashlib.sha256(path.read_bytes()).hexdigest()
+                values[f'{name}_sha256'] = file_sha256(path)
         return values
 
 

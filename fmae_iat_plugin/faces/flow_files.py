@@ -23,7 +23,7 @@ from fmae_iat_plugin.datasets.annotation import AnnotationError
 from fmae_iat_plugin.datasets.flow_targets import INDEX, SEQUENCES, SETTINGS, SKIPPED
 from fmae_iat_plugin.datasets.transforms import UnreadableImageError, decode_image
 from fmae_iat_plugin.errors import say_error
-from fmae_iat_plugin.files import claim_folder, write_whole
+from fmae_iat_plugin.files import claim_folder, file_sha256, write_whole
 from fmae_iat_plugin.parallel import (
     ParallelError,
     Processes,
@@ -175,7 +175,7 @@ def _sequence(folder: Path, images: Path, method: str, stride: int, delta: int,
     record_path, path = folder / f'{name}.json', folder / f'{name}.npy'
     if record_path.is_file() and path.is_file():
         record = json.loads(record_path.read_text(encoding='utf-8'))
-        whole = hashlib.sha256(path.read_bytes()).hexdigest() == record['sha256']
+        whole = file_sha256(path) == record['sha256']
         if whole and not record['skipped']:  # what could not be read may have been restored
             return dict(record, kept=True)
     flows, names, skipped, size = [], [], [], None
