@@ -29,7 +29,7 @@ FRAME_TABLE = 'annotation_frames.csv'  #: the table of whole frames, where crops
 COLUMNS = ('source', 'face', 'x1', 'y1', 'x2', 'y2', 'score')  #: added to an annotation table
 
 
-class Source(NamedTuple):
+class CropInput(NamedTuple):
     """What is to be cropped.
 
     Attributes:
@@ -44,7 +44,7 @@ class Source(NamedTuple):
 
 
 def find_source(path: Path, out: Path, options: CropOptions,
-                images: Optional[Path] = None) -> Source:
+                images: Optional[Path] = None) -> CropInput:
     """Look at what is to be cropped.
 
     Args:
@@ -65,13 +65,13 @@ def find_source(path: Path, out: Path, options: CropOptions,
         if path.resolve() == out.resolve():
             raise CropError(f'{path} is a folder of images: its crops need another folder.')
         media = _films(find_media(path, without=out))
-        return Source(_folder_units(path, media, options), passed_over=media.passed_over)
+        return CropInput(_folder_units(path, media, options), passed_over=media.passed_over)
     kind = kind_of(path) if path.is_file() else None
     if kind == 'video' or (kind and is_animated(path)):
-        return Source([Unit(path.name, [], path, related=True)])
+        return CropInput([Unit(path.name, [], path, related=True)])
     if kind == 'image':
         stem, = _stems([path.name])
-        return Source([Unit(path.name, [FrameFile(path.name, path, 1, stem)])])
+        return CropInput([Unit(path.name, [FrameFile(path.name, path, 1, stem)])])
     if path.is_file() and (path.suffix.lower() in OTHER_SUFFIXES or looks_like_media(path)):
         raise CropError(f'{path}: {not_read(path).detail}.')
     table = path / 'annotation.csv' if path.is_dir() else path
@@ -90,7 +90,7 @@ def _frame_table(folder: Path) -> Path:
     return table
 
 
-def _table_source(path: Path, images: Optional[Path], options: CropOptions) -> Source:
+def _table_source(path: Path, images: Optional[Path], options: CropOptions) -> CropInput:
     table = read_annotation(path)
     double = [name for name in COLUMNS if name in table.frame]
     if double:
@@ -120,7 +120,7 @@ def _table_source(path: Path, images: Optional[Path], options: CropOptions) -> S
         if options.track:
             raise CropError(f'{path}: tracking needs the column `sequence` (and `frame`). Remedy: '
                             'add it, or leave tracking out.')
-        return Source(_chunks(files, 'rows'), table)
+        return CropInput(_chunks(files, 'rows'), table)
     groups = {}
     for row, key in enumerate(zip(*(table.frame[name] for name in keys))):
         groups.setdefault(key, []).append(row)
@@ -130,7 +130,7 @@ def _table_source(path: Path, images: Optional[Path], options: CropOptions) -> S
         frames = [files[row]._replace(number=number)
                   for number, row in sorted(zip(numbers, groups[key]))]
         units.append(Unit('/'.join(key), frames, related=True))
-    return Source(units, table)
+    return CropInput(units, table)
 
 
 def _numbers(table: AnnotationTable, rows: List[int]) -> List[int]:

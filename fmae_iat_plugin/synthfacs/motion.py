@@ -13,14 +13,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from .population import Face, Population
+from .population import FaceParameters, Population
 from .renderer import Flow, flow
 
 _TURN = 16  # half-life in frames
 _DRIFT = dict(yaw=.25, pitch=.15, roll=.15, dx=.0005, dy=.0005)  # standard deviation, 1 frame
 
 
-def later(population: Population, subject: int, frame: int, delta: int) -> Face:
+def later(population: Population, subject: int, frame: int, delta: int) -> FaceParameters:
     """The face of a frame ``delta`` frames on; a pure function of its arguments.
 
     Raises:

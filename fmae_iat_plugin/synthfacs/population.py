@@ -28,7 +28,7 @@ _RATE_SPREAD = 2.5   # standard deviation of a subject's log odds at shortcut 1
 _REST = 0.8          # largest intensity of the resting face at shortcut 1, well below POSITIVE
 
 
-class Face(NamedTuple):
+class FaceParameters(NamedTuple):
     """The arguments of :func:`~fmae_iat_plugin.synthfacs.renderer.render` for one frame.
 
     Attributes:
@@ -143,7 +143,7 @@ class Population:
             return person
         return replace(person, background=tuple(float(v) for v in np.clip(other, 0, 255)))
 
-    def face(self, subject: int, frame: int) -> Face:
+    def face(self, subject: int, frame: int) -> FaceParameters:
         """Draw the frame of (seed, subject, frame).
 
         Raises:
@@ -164,7 +164,7 @@ class Population:
         camera = Camera(gain=rng.uniform(.95, 1.05), blur=rng.uniform(0, .5),
                         noise=rng.uniform(0, 3), seed=int(rng.integers(2**31)))
         session = self.session(frame)
-        return Face(self._person(subject, session), dict(zip(self.aus, coded.tolist())),
+        return FaceParameters(self._person(subject, session), dict(zip(self.aus, coded.tolist())),
                     dict(zip(self.aus, shown.tolist())), pose, self._light(subject, session),
                     camera)
 
