@@ -124,6 +124,8 @@ def _call(work: Callable, folder: str, unit) -> Any:
 
 def _ray(work: Callable, units: list, number: int,
          address: Optional[str]) -> Iterator[Tuple[int, Any]]:
+    # ray.util.joblib's backend gives no generator (supports_return_generator is False), so that a
+    # bar could not advance, and it replaces the base of joblib's own pool for the whole process
     with needs_extra('ray', "backend 'ray'", '--backend loky', ParallelError):
         import ray
     started = not ray.is_initialized()

@@ -7,14 +7,13 @@ each image begins and how long it is, so that images are read at random without 
 
 import glob
 import hashlib
-import itertools
 import json
 import os
-import re
 import tarfile
 from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
 
+from braceexpand import UnbalancedBracesError, braceexpand
 from mmengine.logging import MMLogger
 
 from fmae_iat_plugin.files import write_whole
@@ -24,36 +23,20 @@ INDEX_VERSION = 1
 Member = Tuple[str, int, int]
 
 
-def expand_braces(pattern: str) -> List[str]:
-    """Expand ``{000..012}`` and ``{a,b}`` as the shell does, without nesting.
-
-    Zero padding is kept: ``{08..10}`` gives 08, 09, 10.
-    """
-    parts = re.split(r'\{([^{}]+)\}', pattern)
-    choices = []
-    for i, part in enumerate(parts):
-        numbers = re.fullmatch(r'(\d+)\.\.(\d+)', part)
-        if i % 2 == 0:
-            choices.append([part])
-        elif numbers:
-            first, last = numbers.groups()
-            choices.append([
-                str(n).zfill(len(first) if first[0] == '0' else 1)
-                for n in range(int(first), int(last) + 1)
-            ])
-        else:
-            choices.append(part.split(','))
-    return [''.join(combination) for combination in itertools.product(*choices)]
-
-
 def expand_shards(pattern: str) -> List[str]:
-    """The sorted tar files that a brace or wildcard pattern names.
+    """The sorted tar files that a pattern names, with braces as in a shell or wildcards.
 
     Raises:
         FileNotFoundError: If a file that braces name is missing, or a wildcard matches no file.
+        ValueError: If a brace is not closed.
     """
     paths: List[str] = []
-    for name in expand_braces(pattern):
+    try:
+        names = list(braceexpand(pattern))
+    except UnbalancedBracesError:
+        raise ValueError(f'the shards {pattern!r} have a brace without its other half. Remedy: '
+                         'write a range as name-{000..012}.tar') from None
+    for name in names:
         found = glob.glob(name, recursive=True) if glob.has_magic(name) else \
             [name] if os.path.isfile(name) else []
         if not found:

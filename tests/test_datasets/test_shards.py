@@ -10,7 +10,7 @@ import tarfile
 
 import pytest
 
-from fmae_iat_plugin.datasets.shards import expand_braces, expand_shards, index_tar
+from fmae_iat_plugin.datasets.shards import expand_shards, index_tar
 
 
 def write_tar(path, members, fmt=tarfile.PAX_FORMAT):
@@ -34,9 +34,19 @@ def members():
     ('a-{8..10}.tar', ['a-8.tar', 'a-9.tar', 'a-10.tar']),
     ('{x,yy}/{0..1}.tar', ['x/0.tar', 'x/1.tar', 'yy/0.tar', 'yy/1.tar']),
 ])
-def test_expand_braces(pattern, names):
+def test_braces_are_those_of_a_shell(tmp_path, pattern, names):
     """As bash does it: `echo` of the pattern."""
-    assert expand_braces(pattern) == names
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / 'a-12.tar').touch()
+    assert sorted(expand_shards(str(tmp_path / pattern))) == sorted(
+        str(tmp_path / name) for name in names)
+
+
+def test_an_open_brace_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"'a-\{00' have a brace without"):
+        expand_shards('a-{00')
 
 
 def test_expand_shards(tmp_path):
