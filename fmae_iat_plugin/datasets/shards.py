@@ -13,7 +13,7 @@ import tarfile
 from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
 
-from braceexpand import UnbalancedBracesError, braceexpand
+from braceexpand import braceexpand
 from mmengine.logging import MMLogger
 
 from fmae_iat_plugin.files import write_whole
@@ -33,7 +33,7 @@ def expand_shards(pattern: str) -> List[str]:
     paths: List[str] = []
     try:
         names = list(braceexpand(pattern))
-    except UnbalancedBracesError:
+    except ValueError:
         raise ValueError(f'the shards {pattern!r} have a brace without its other half. Remedy: '
                          'write a range as name-{000..012}.tar') from None
     for name in names:
