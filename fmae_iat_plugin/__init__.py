@@ -15,9 +15,9 @@ import_quietly()
 
 from . import datasets, engine, evaluation, models, synthfacs  # noqa: E402
 from .weights.guard import register_guard  # noqa: E402
-from .weights.model_zoo import register_zoo  # noqa: E402
+from .weights.model_zoo import offer_zoo  # noqa: E402
 
 register_guard()
-register_zoo()
+offer_zoo()
 
 __all__ = ['__version__', 'datasets', 'engine', 'evaluation', 'models', 'synthfacs']

@@ -1,9 +1,8 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """The model zoo: every config by a name, what is published about it, and where its weights are.
 
-``model-index.yml`` and the metafiles hold this in OpenMMLab's format. Importing the package makes
-the names known to ``mmpretrain.get_model`` and ``list_models``. The weights are the FMAE authors',
-in MAE's names. They are fetched from the authors and converted to ``checkpoints/NAME.pth``, which
+``model-index.yml`` and the metafiles hold this in OpenMMLab's format. ``mmpretrain.get_model`` and
+``list_models`` know the names. The weights are the FMAE authors', in MAE's names. They are fetched from the authors and converted to ``checkpoints/NAME.pth``, which
 ``pretrained=True`` and ``tools/predict.py --model NAME`` load.
 """
 
@@ -46,6 +45,22 @@ _MMDET = 'configs/face_detection/'  # mmdet builds these, so MMPretrain does not
 _PROTOCOLS = dict(BP4D='bp4d', BP4DPlus='bp4dplus', DISFA='disfa')
 
 
+def offer_zoo() -> None:
+    """Has MMPretrain call :func:`register_zoo` when it is first asked for a name.
+
+    MMPretrain reads its own index that late too, so that an import does not parse indices.
+    """
+    CheckpointLoader.register_scheme(SCHEME, load_from_zoo, force=True)
+    own = ModelHub._register_mmpretrain_models
+
+    def register(cls) -> None:
+        cls._register_mmpretrain_models = own
+        own()
+        register_zoo()
+
+    ModelHub._register_mmpretrain_models = classmethod(register)
+
+
 def register_zoo() -> None:
     """Makes the names known to MMPretrain; does nothing without a model index.
 
@@ -56,7 +71,6 @@ def register_zoo() -> None:
     root = zoo_root()
     if root is None:
         return
-    CheckpointLoader.register_scheme(SCHEME, load_from_zoo, force=True)
     zoo = load_zoo()
     for metafile in metafiles(root):
         if metafile.startswith(_MMDET):

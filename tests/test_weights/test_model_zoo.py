@@ -9,6 +9,8 @@ import argparse
 import copy
 import hashlib
 import os
+import subprocess
+import sys
 
 import cv2
 import mmpretrain
@@ -81,6 +83,7 @@ def zoo(configs, tmp_path, monkeypatch, file_server, theirs):
     file_server.files['/au.pth'] = save(tmp_path / 't.pth', theirs.state_dict()).read_bytes()
     for module in (zoo_index, model_zoo):
         monkeypatch.setattr(module, 'zoo_root', lambda: tmp_path)
+    mmpretrain.list_models()  # reads the real indices, once in a process
     monkeypatch.setattr(ModelHub, '_models_dict', dict(ModelHub._models_dict))
     monkeypatch.chdir(tmp_path)
     load_zoo.cache_clear()
@@ -296,6 +299,23 @@ def test_aus_of_a_published_data_set_are_noted(repo, monkeypatch, tmp_path):
                              str(tmp_path / 'theirs.pth'), str(tmp_path))
     assert read_checkpoint(path)['meta']['dataset_meta']['aus'] == [
         1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24]
+
+
+def test_the_import_leaves_the_index_alone_and_the_first_question_reads_it():
+    code = """
+import mmpretrain, fmae_iat_plugin
+from mmpretrain.apis.model import ModelHub
+from fmae_iat_plugin.weights.zoo_index import load_zoo
+name = 'fmae-iat_vit-large_bp4d_fold1'
+print(ModelHub._models_dict == {}, load_zoo.cache_info().currsize)
+print(ModelHub.get(name).name, 'resnet18_8xb32_in1k' in mmpretrain.list_models('resnet18'))
+print(mmpretrain.list_models('fmae-iat*bp4d_fold1'), ModelHub.has(name))
+"""
+    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True,
+                          text=True, check=True)
+    assert done.stdout.splitlines()[-3:] == [
+        'True 0', 'fmae-iat_vit-large_bp4d_fold1 True',
+        "['fmae-iat_vit-large_bp4d_fold1'] True"]
 
 
 def test_without_an_index(zoo, monkeypatch):
