@@ -2,8 +2,9 @@
 """The model zoo: every config by a name, what is published about it, and where its weights are.
 
 ``model-index.yml`` and the metafiles hold this in OpenMMLab's format. ``mmpretrain.get_model`` and
-``list_models`` know the names. The weights are the FMAE authors', in MAE's names. They are fetched from the authors and converted to ``checkpoints/NAME.pth``, which
-``pretrained=True`` and ``tools/predict.py --model NAME`` load.
+``list_models`` know the names. The weights are the FMAE authors', in MAE's names. They are fetched
+from the authors and converted to ``checkpoints/NAME.pth``, which ``pretrained=True`` and
+``tools/predict.py --model NAME`` load.
 """
 
 import argparse

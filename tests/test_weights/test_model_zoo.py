@@ -74,6 +74,7 @@ def configs(repo):
 @pytest.fixture
 def zoo(configs, tmp_path, monkeypatch, file_server, theirs):
     """A checkout of three models and nothing in checkpoints/, as working directory; the server."""
+    mmpretrain.list_models()  # reads the real indices, once in a process
     folder = tmp_path / 'configs' / 'small'
     folder.mkdir(parents=True)
     (tmp_path / 'model-index.yml').write_text('Import: [configs/small/metafile.yml]\n')
@@ -83,7 +84,6 @@ def zoo(configs, tmp_path, monkeypatch, file_server, theirs):
     file_server.files['/au.pth'] = save(tmp_path / 't.pth', theirs.state_dict()).read_bytes()
     for module in (zoo_index, model_zoo):
         monkeypatch.setattr(module, 'zoo_root', lambda: tmp_path)
-    mmpretrain.list_models()  # reads the real indices, once in a process
     monkeypatch.setattr(ModelHub, '_models_dict', dict(ModelHub._models_dict))
     monkeypatch.chdir(tmp_path)
     load_zoo.cache_clear()
