@@ -15,6 +15,7 @@ from fmae_iat_plugin.skipped import Skip, report_skipped
 
 from .annotation import MAX_INTENSITY, AnnotationError, AnnotationTable, read_annotation
 from .beside import Beside
+from .cropping import checked_cropping, read_cropping
 from .protocol import Protocol, check_whole_number, load_protocol, split_subjects
 from .transforms import LoadFace
 
@@ -62,6 +63,9 @@ class ActionUnitDataset(BaseDataset):
             were not found (these are counted and logged), and ``metainfo`` has ``mean_shape``.
         flow (str, optional): Folder of optical flow (``tools/misc/compute_flow.py``), relative to
             ``data_root``. A sample with a target then has ``flow_target``.
+        cropping (dict, optional): How the faces were cropped, for the models that are trained on
+            them (see :mod:`~fmae_iat_plugin.datasets.cropping`). Defaults to what
+            ``tools/crop_faces.py`` noted beside the table.
         labelled (float): Share of the images, drawn at random, that keep their labels; the others
             become unlabelled. For experiments with few labels. Defaults to 1.
         label_seed (int): Of that draw.
@@ -90,6 +94,7 @@ class ActionUnitDataset(BaseDataset):
                  skip_file: Optional[str] = None,
                  landmarks: Optional[str] = None,
                  flow: Optional[str] = None,
+                 cropping: Optional[dict] = None,
                  labelled: float = 1.,
                  label_seed: int = 0,
                  data_root: str = '',
@@ -133,6 +138,11 @@ class ActionUnitDataset(BaseDataset):
         self.intensity_threshold = _checked_threshold(intensity_threshold)
         metainfo = {**(metainfo or {}), 'classes': tuple(map(au_name, self.aus)),
                     'aus': self.aus, 'subjects': self.protocol.subjects}
+        if cropping is not None:
+            metainfo['cropping'] = checked_cropping(cropping, '`cropping`')
+        elif 'face' in self.table.frame:  # a table of crops
+            noted = read_cropping(path)
+            metainfo.update({} if noted is None else dict(cropping=noted))
         super().__init__(ann_file=ann_file, data_root=data_root, data_prefix=data_prefix,
                          metainfo=metainfo, lazy_init=lazy_init, **kwargs)
 

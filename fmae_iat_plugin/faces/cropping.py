@@ -13,17 +13,17 @@ from typing import List, Optional, Union
 import pandas as pd
 
 from fmae_iat_plugin.datasets.annotation import write_annotation
+from fmae_iat_plugin.datasets.cropping import SETTINGS
 from fmae_iat_plugin.files import claim_folder, hold_folder, write_whole
 from fmae_iat_plugin.parallel import Processes, run_parallel
 from fmae_iat_plugin.skipped import Skip, report_skipped
 
-from .crop_inputs import FRAME_TABLE, Source, find_source
+from .crop_inputs import FRAME_TABLE, CropInput, find_source
 from .detector import DetectorSpec
 from .sequence import COLUMNS, crop_unit
 from .structures import DETECTED, NONE, TRACKED, CropError, CropOptions
 
-SETTINGS, SKIPPED, TABLE, PLAIN_TABLE = ('cropping.json', 'skipped_faces.csv', 'annotation.csv',
-                                         'faces.csv')
+SKIPPED, TABLE, PLAIN_TABLE = 'skipped_faces.csv', 'annotation.csv', 'faces.csv'
 
 
 def crop_faces(source: Union[str, Path], out: Union[str, Path],
@@ -67,7 +67,7 @@ def crop_faces(source: Union[str, Path], out: Union[str, Path],
         return _crop(found, source, out, detector, options, images, workers)
 
 
-def _crop(found: Source, source: Path, out: Path, detector: DetectorSpec, options: CropOptions,
+def _crop(found: CropInput, source: Path, out: Path, detector: DetectorSpec, options: CropOptions,
           images: Union[str, Path, None], workers: Processes) -> dict:
     """See :func:`crop_faces`; the folder is held."""
     in_place = source.is_dir() and source.resolve() == out.resolve()
@@ -94,7 +94,7 @@ def _crop(found: Source, source: Path, out: Path, detector: DetectorSpec, option
                 skipped=str(out / SKIPPED), passed_over=len(found.passed_over))
 
 
-def _write_table(found: Source, rows: pd.DataFrame, out: Path, options: CropOptions) -> Path:
+def _write_table(found: CropInput, rows: pd.DataFrame, out: Path, options: CropOptions) -> Path:
     rows[['x1', 'y1', 'x2', 'y2', 'score', 'timestamp']] = rows[
         ['x1', 'y1', 'x2', 'y2', 'score', 'timestamp']].astype('float64')
     rows['track'] = rows['track'].astype('Int64')

@@ -79,6 +79,8 @@ class TorchBackend:
         aus (tuple, optional): Their numbers, where the checkpoint notes its training data's.
         threshold (float or list): Probability from which an action unit is present: the
             checkpoint's (``meta['thresholds']``, one each), else the head's ``thr`` (0.5).
+        cropping (dict, optional): How the training's faces were cropped, where the checkpoint
+            notes it; see :mod:`fmae_iat_plugin.datasets.cropping`.
 
     Raises:
         ValueError: If the weights do not fit or are not finite, the config has no model of action
@@ -102,6 +104,7 @@ class TorchBackend:
         self.source = str(weights or name)
         self.threshold = getattr(self.model.head, 'thr', 0.5)
         self.aus: Optional[Tuple[int, ...]] = None
+        self.cropping: Optional[dict] = None
         if weights is not None:
             self._load(weights)
         self.model.to(self.device).eval()
@@ -120,8 +123,9 @@ class TorchBackend:
                              '. Remedy: use the config it was trained with (see its folder).')
         self.model.load_state_dict(saved)
         meta = content.get('meta') or {}
-        aus = (meta.get('dataset_meta') or {}).get('aus')
-        self.aus = None if aus is None else tuple(aus)
+        data = meta.get('dataset_meta') or {}
+        self.aus = None if data.get('aus') is None else tuple(data['aus'])
+        self.cropping = data.get('cropping')
         self.threshold = meta.get('thresholds', self.threshold)
 
     def __call__(self, packed: Sequence[dict]) -> np.ndarray:

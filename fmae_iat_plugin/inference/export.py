@@ -138,6 +138,8 @@ def write_graph(infer: AUInferencer, cfg: Config, path: Path) -> None:
                 if step['type'] not in ('LoadFace', 'LoadImageFromFile')]
     notes = dict(aus=infer.aus, thresholds=infer.thresholds.tolist(), image_size=(height, width),
                  pipeline=pipeline)
+    if infer.noted:
+        notes['cropping'] = infer.noted
     program.model.metadata_props.update(
         {key: json.dumps(value) for key, value in notes.items()}, colour_order='BGR',
         config=Path(cfg.filename or 'config').name, fmae_iat_plugin=__version__)

@@ -21,14 +21,17 @@ import numpy as np
 import torch
 from mmcv.transforms import Compose
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from mmpretrain.registry import DATASETS, TRANSFORMS
 from mmpretrain.structures import DataSample
 
 from fmae_iat_plugin.action_units import check_same_outputs, named_outputs, parse_au
+from fmae_iat_plugin.datasets.cropping import checked_cropping
 from fmae_iat_plugin.datasets.protocol import load_protocol
 from fmae_iat_plugin.faces import CropOptions, DetectorSpec
-from fmae_iat_plugin.faces.crop import crop_face, cut
+from fmae_iat_plugin.faces.crop import crop_face, cut, halve
+from fmae_iat_plugin.faces.provenance import crop_options, detector_spec, difference
 from fmae_iat_plugin.faces.structures import DETECTED
 from fmae_iat_plugin.faces.tracking import Tracker, select_faces
 from fmae_iat_plugin.files import hold_folder
@@ -42,6 +45,8 @@ from .predictions import FacePrediction
 from .settings import prediction_settings
 from .smoothing import Smoother
 from .writers import as_dict, build_writers, check_formats
+
+AUTO = 'auto'  #: the detector of the model's training crops
 
 
 def check_numbers(threshold: Union[float, Sequence[float], None] = None, smoothing: float = 0.,
@@ -60,6 +65,19 @@ def check_numbers(threshold: Union[float, Sequence[float], None] = None, smoothi
         raise ValueError(f'batch_size {batch_size}, stride {stride}. Remedy: 1 or more.')
 
 
+def detector_argument(name: str, weights: Optional[str] = None,
+                      device: Optional[str] = None) -> Union[str, DetectorSpec, None]:
+    """The detector that ``--detector`` names: none, auto, dlib or an mmdet config.
+
+    Raises:
+        ValueError: If weights were given for a detector that was not named.
+    """
+    if name == AUTO and weights is not None:
+        raise ValueError('--detector-weights needs --detector CONFIG')
+    return None if name == 'none' else name if name == AUTO else DetectorSpec(
+        name, weights, device=device or 'cpu')
+
+
 class AUInferencer:
     """Predicts action units.
 
@@ -69,10 +87,13 @@ class AUInferencer:
         weights: Checkpoint, opened without running code from it, or ``.onnx`` file. None: random
             weights, for tests.
         device: Defaults to the GPU if there is one.
-        detector: ``'dlib'``, a :class:`~fmae_iat_plugin.faces.DetectorSpec` (mmdet), any
+        detector: ``'auto'``, that of the model's training crops, where the model notes it, else
+            dlib; ``'dlib'``; a :class:`~fmae_iat_plugin.faces.DetectorSpec` (mmdet), any
             function from BGR images to boxes and scores, or None: every image is a face crop.
-        crop: Which faces and how they are cropped. Defaults to the published crop of all faces at
-            224 px, or, where the config's test pipeline has no ``Resize``, at the model's size.
+        crop: Which faces and how they are cropped; a dict changes single options, such as
+            ``dict(margin=0.1)``. Defaults to all faces as the model's training crops, where it
+            notes them, else to the published crop at 224 px; where the config's test pipeline has
+            no ``Resize``, at the model's size. What differs from the training is logged.
         aus: Numbers of the action units, in the order of the model's outputs: for weights that do
             not note them. Defaults to those the checkpoint was trained with (its ``meta``), else
             ``aus`` of the config's test data set, or those of its protocol (BP4D, BP4D+, DISFA).
@@ -85,6 +106,8 @@ class AUInferencer:
 
     Attributes:
         problems (list[Skip]): What could not be read in the last call.
+        crop (CropOptions): How faces are cropped.
+        noted (dict, optional): How those of the training were, where the model notes it.
 
     Raises:
         ValueError: If the weights do not fit, the action units cannot be told or are not those that
@@ -93,8 +116,8 @@ class AUInferencer:
 
     def __init__(self, model: Union[str, Path, Config], weights: Optional[str] = None,
                  device: Optional[str] = None,
-                 detector: Union[str, DetectorSpec, Callable, None] = 'dlib',
-                 crop: Optional[CropOptions] = None, aus: Optional[Sequence[int]] = None,
+                 detector: Union[str, DetectorSpec, Callable, None] = AUTO,
+                 crop: Union[CropOptions, dict, None] = None, aus: Optional[Sequence[int]] = None,
                  threshold: Union[float, Sequence[float], None] = None, memory: int = 15,
                  smoothing: float = 0.):
         init_default_scope('mmpretrain')
@@ -116,16 +139,34 @@ class AUInferencer:
                                  *(TRANSFORMS.build(step) for step in steps)])
         resizes = any('Resize' in step['type'] or 'Crop' in step['type'] for step in steps)
         self.fixed_size = None if resizes else int(np.max(cfg.model.backbone.img_size))
-        self.crop = crop or CropOptions(faces='all', size=self.fixed_size or 224)
-        self.crop.check()
-        if isinstance(detector, str):
+        source = str(weights or model)
+        noted = self.backend.cropping or data.get('cropping')
+        self.noted = noted and checked_cropping(noted, source)
+        self.crop = crop_options(self.noted, crop, self.fixed_size, source)
+        absent = ''
+        if detector == AUTO:
+            detector, absent = detector_spec(self.noted, device or 'cpu')
+        elif isinstance(detector, str):
             detector = DetectorSpec(detector)
         self.detector = detector.build() if isinstance(detector, DetectorSpec) else detector
+        self._say_difference(source, detector, absent)
         self.memory = memory
         self.problems: List[Skip] = []
         self.smoothing = smoothing
         self._ended = Event()
         self._made_with = model, weights, detector, threshold
+
+    def _say_difference(self, source: str, detector, absent: str) -> None:
+        """One line, if faces are found or cropped otherwise than for the training."""
+        if detector is None:
+            return
+        record = detector.record() if isinstance(detector, DetectorSpec) else type(
+            detector).__name__
+        changed = difference(self.noted, record, self.crop)
+        if changed or absent:
+            MMLogger.get_current_instance().warning(
+                '%s was trained on other face crops than are made here, so its scores may be '
+                'worse: %s%s', source, changed, absent and f' ({absent} is not here)')
 
     def _thresholds(self, given, source) -> np.ndarray:
         """One for each action unit: those given, or else the model's."""
@@ -219,7 +260,7 @@ class AUInferencer:
     def _claim(self, stack: ExitStack, items, stride: int, tables: Optional[str],
                formats: Sequence[str], pictures: Optional[str], overwrite: bool) -> dict:
         """The output folders by their names, each held and claimed once."""
-        settings = dict(**prediction_settings(*self._made_with, stride, self.smoothing),
+        settings = dict(prediction_settings(*self._made_with, stride, self.smoothing),
                         aus=self.aus, crop=self.crop._asdict())
         claimed, found = {}, {}
         for folder in dict.fromkeys(folder for folder in (tables, pictures) if folder is not None):
@@ -293,19 +334,23 @@ class AUInferencer:
     def _look(self, batch: list) -> list:
         """(item, frame, [((box, score), crop)]) of a batch of (item, frame)."""
         images = [frame.image for _, frame in batch]
+        if self.detector and self.crop.halve:
+            images = [halve(image) for image in images]
         detections = self.detector(images) if self.detector else [None] * len(batch)
-        return [(source, frame, self._crops(frame.image, found))
-                for (source, frame), found in zip(batch, detections)]
+        return [(source, frame, self._crops(image, found))
+                for (source, frame), image, found in zip(batch, images, detections)]
 
     def _crops(self, image: np.ndarray, found) -> list:
-        """[((box, score), crop)] of an image; without a detector it is all a face."""
+        """[((box, score), crop)] of an image, which ``halve`` may have made; without a detector it
+        is all a face. The boxes are in pixels of the frame."""
         height, width = image.shape[:2]
         if found is None:
             box = (0., 0., float(width), float(height))
             return [((box, None), image if self.fixed_size is None else
                      cut(image, box, self.fixed_size))]
-        return [(face, crop_face(image, face[0], self.crop))
-                for face in select_faces(found, width, height, self.crop.faces)]
+        scale = 2 if self.crop.halve else 1
+        return [((tuple(scale * side for side in box), score), crop_face(image, box, self.crop))
+                for box, score in select_faces(found, width, height, self.crop.faces)]
 
     def scores(self, crops: Sequence[np.ndarray]) -> np.ndarray:
         """Probabilities ``[n, C]`` of face crops, uint8 BGR, by the config's test pipeline."""

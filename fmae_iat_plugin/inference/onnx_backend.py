@@ -45,6 +45,8 @@ class OnnxBackend:
         aus (tuple): Their numbers.
         threshold (list): Probability from which each is present.
         image_size (tuple): Height and width of the faces, in pixels.
+        cropping (dict, optional): How the training's faces were cropped; see
+            :mod:`fmae_iat_plugin.datasets.cropping`.
         metadata (dict): All that the file notes: ``config``, ``fmae_iat_plugin`` (version), ...
 
     Raises:
@@ -68,6 +70,7 @@ class OnnxBackend:
         self.aus: Tuple[int, ...] = tuple(json.loads(self.metadata['aus']))
         self.threshold = json.loads(self.metadata['thresholds'])
         self.image_size: Tuple[int, int] = tuple(json.loads(self.metadata['image_size']))
+        self.cropping: Optional[dict] = json.loads(self.metadata.get('cropping', 'null'))
         self.outputs = len(self.aus)
         self._on_gpu = self.session.get_providers()[0] != 'CPUExecutionProvider'
         self._pool: Optional[ThreadPoolExecutor] = None

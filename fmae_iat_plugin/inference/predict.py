@@ -11,7 +11,7 @@ from typing import List, Optional
 from mmengine.logging import MMLogger
 
 from fmae_iat_plugin.errors import STOPPED, path_argument, say_error
-from fmae_iat_plugin.faces import DetectorSpec
+from fmae_iat_plugin.faces.provenance import add_crop_arguments, crop_arguments
 from fmae_iat_plugin.files import hold_folder
 from fmae_iat_plugin.parallel import (
     ParallelError,
@@ -24,7 +24,7 @@ from fmae_iat_plugin.weights.zoo_index import configs_root, resolve_model
 
 from .backends import check_device
 from .batch import Job, forget, predict_parts, read_part, split
-from .inferencer import check_numbers
+from .inferencer import AUTO, check_numbers, detector_argument
 from .inputs import Item, find_inputs, once
 from .outputs import SKIPPED, Outputs
 from .writers import WRITERS, build_writers, check_formats
@@ -44,8 +44,9 @@ def _parse(arguments: Optional[List[str]]) -> argparse.Namespace:
     parser.add_argument('--format', default='openface',
                         help=f'one or more of {",".join(WRITERS)}, separated by commas; default: '
                         'openface')
-    parser.add_argument('--detector', default='dlib',
-                        help='dlib (default), an mmdet config, or none: the images are face crops')
+    parser.add_argument('--detector', default=AUTO,
+                        help='dlib, an mmdet config, or none: the images are face crops; default: '
+                        "that of the model's training, else dlib")
     parser.add_argument('--detector-weights', help='mmdet: checkpoint')
     parser.add_argument('--device', help='cpu, cuda:0, or several (cuda:0,cuda:1), which the '
                         '--workers share; default: the GPU if there is one')
@@ -60,6 +61,7 @@ def _parse(arguments: Optional[List[str]]) -> argparse.Namespace:
                         'videos, and a timeline of each video')
     parser.add_argument('--overwrite', action='store_true', help='remove what an earlier call '
                         'left in --out-dir')
+    add_crop_arguments(parser)
     add_parallel_arguments(parser)
     args = parser.parse_args(arguments)
     if args.model is None and args.weights is not None:
@@ -97,11 +99,10 @@ def predict(args: argparse.Namespace) -> int:
     devices = tuple(args.device.split(',')) if args.device else (None, )
     for device in devices:
         check_device(device)
-    detector = None if args.detector == 'none' else DetectorSpec(
-        args.detector, args.detector_weights, device=devices[0] or 'cpu')
+    detector = detector_argument(args.detector, args.detector_weights, devices[0])
     out = Path(args.out_dir)
     job = Job(model, weights, detector, args.threshold, args.batch_size, args.stride,
-              args.smoothing, devices, out if args.vis else None)
+              args.smoothing, devices, out if args.vis else None, crop_arguments(args))
     with hold_folder(out, 'a prediction'), Outputs(out, items, job.settings(), formats, args.vis,
                                                    args.overwrite) as outputs:
         return _predict(job, items, formats, outputs, problems, parallel_arguments(args))

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from fmae_iat_plugin.datasets.decoding import decode_image
-from fmae_iat_plugin.faces.crop import crop_face
+from fmae_iat_plugin.faces.crop import crop_of_frame
 from fmae_iat_plugin.files import short_name
 from fmae_iat_plugin.inference.inferencer import AUInferencer
 from fmae_iat_plugin.inference.pictures import PictureWriter
@@ -234,7 +234,7 @@ def _again(infer: AUInferencer, image: np.ndarray, rows: list) -> list:
     faces = [row for row in rows if row.success]
     if not faces:
         return rows
-    scores = infer.scores([crop_face(image, row.box, infer.crop) for row in faces])
+    scores = infer.scores([crop_of_frame(image, row.box, infer.crop) for row in faces])
     return [row._replace(probabilities=tuple(map(float, values)),
                          present=tuple(map(bool, values >= infer.thresholds)))
             for row, values in zip(faces, scores)]

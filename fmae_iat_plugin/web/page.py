@@ -12,8 +12,8 @@ from typing import Dict, List, Optional
 
 from fmae_iat_plugin.errors import say_error
 from fmae_iat_plugin.extras import needs_extra
-from fmae_iat_plugin.faces import DetectorSpec
-from fmae_iat_plugin.inference.inferencer import AUInferencer
+from fmae_iat_plugin.faces.provenance import add_crop_arguments, crop_arguments
+from fmae_iat_plugin.inference.inferencer import AUTO, AUInferencer, detector_argument
 from fmae_iat_plugin.visualization.bars import CSS, bars_html, wide_image
 from fmae_iat_plugin.weights.zoo_index import configs_root, resolve_model
 
@@ -32,8 +32,9 @@ def _parse(arguments: Optional[List[str]]) -> argparse.Namespace:
     parser.add_argument('--weights', help='checkpoint of that config')
     parser.add_argument('--compare-model', help='a second model, shown beside the first')
     parser.add_argument('--compare-weights')
-    parser.add_argument('--detector', default='dlib',
-                        help='dlib (default), an mmdet config, or none: the images are face crops')
+    parser.add_argument('--detector', default=AUTO,
+                        help='dlib, an mmdet config, or none: the images are face crops; default: '
+                        "that of the model's training, else dlib")
     parser.add_argument('--detector-weights', help='mmdet: checkpoint')
     parser.add_argument('--device', help='cpu, cuda:0, ...; default: the GPU if there is one')
     parser.add_argument('--port', type=int, default=7860, help='port of 127.0.0.1')
@@ -41,6 +42,7 @@ def _parse(arguments: Optional[List[str]]) -> argparse.Namespace:
                         help='largest upload, in MB')
     parser.add_argument('--max-seconds', type=float, default=Limits().seconds,
                         help='longest video, in seconds')
+    add_crop_arguments(parser)
     args = parser.parse_args(arguments)
     if args.model is None and (args.weights or args.compare_model or args.compare_weights):
         parser.error('--weights, --compare-model and --compare-weights need --model')
@@ -76,11 +78,11 @@ def load_models(args: argparse.Namespace) -> Dict[str, AUInferencer]:
                 name = Path(model).stem
                 name = name if name not in wanted else f'{name} (2)'
                 wanted[name] = resolve_model(model, weights)
-    detector = None if args.detector == 'none' else DetectorSpec(
-        args.detector, args.detector_weights, device=args.device or 'cpu')
+    detector = detector_argument(args.detector, args.detector_weights, args.device)
+    crop = dict(crop_arguments(args))
     found: Dict[str, AUInferencer] = {}
     for name, (model, weights) in wanted.items():  # only the first looks for faces
-        found[name] = AUInferencer(model, weights, args.device, None if found else detector)
+        found[name] = AUInferencer(model, weights, args.device, None if found else detector, crop)
     return found
 
 
