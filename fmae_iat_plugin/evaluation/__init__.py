@@ -17,30 +17,8 @@ over classes of the recall *is* the mean-class accuracy, and each class's recall
 All are in percent. A class without a test image counts as 0 in ``single-label/recall``.
 ``save_best='accuracy/top1'`` selects the best test epoch, as the published numbers do.
 """
-from .action_unit_metric import ActionUnitMetric
-from .features import Features, draw_frames, extract_features
-from .identity_probe import ProbeResult, identity_probe, split_frames
-from .intervals import (
-    bootstrap,
-    bootstrap_mean,
-    f1_difference,
-    f1_interval,
-    mean_f1,
-    subject_counts,
-)
-from .scores import (
-    PAPER_THRESHOLDS,
-    Counts,
-    accuracy_from_counts,
-    action_unit_scores,
-    best_shared_threshold,
-    best_thresholds,
-    f1_from_counts,
-    paper_f1,
-    resolve_thresholds,
-    roc_auc,
-    threshold_counts,
-)
+
+from fmae_iat_plugin.stack import is_light, on_demand
 
 __all__ = [
     'PAPER_THRESHOLDS', 'ActionUnitMetric', 'Counts', 'Features', 'ProbeResult',
@@ -49,3 +27,31 @@ __all__ = [
     'f1_from_counts', 'f1_interval', 'identity_probe', 'mean_f1', 'paper_f1',
     'resolve_thresholds', 'roc_auc', 'split_frames', 'subject_counts', 'threshold_counts'
 ]
+
+if is_light():
+    __getattr__ = on_demand(__name__)
+else:
+    from .action_unit_metric import ActionUnitMetric
+    from .features import Features, draw_frames, extract_features
+    from .identity_probe import ProbeResult, identity_probe, split_frames
+    from .intervals import (
+        bootstrap,
+        bootstrap_mean,
+        f1_difference,
+        f1_interval,
+        mean_f1,
+        subject_counts,
+    )
+    from .scores import (
+        PAPER_THRESHOLDS,
+        Counts,
+        accuracy_from_counts,
+        action_unit_scores,
+        best_shared_threshold,
+        best_thresholds,
+        f1_from_counts,
+        paper_f1,
+        resolve_thresholds,
+        roc_auc,
+        threshold_counts,
+    )

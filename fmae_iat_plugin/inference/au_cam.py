@@ -14,9 +14,9 @@ from fmae_iat_plugin.errors import say_error
 from fmae_iat_plugin.faces.crop import crop_of_frame
 from fmae_iat_plugin.faces.provenance import add_crop_arguments, crop_arguments
 from fmae_iat_plugin.files import write_whole
+from fmae_iat_plugin.stack import use_stack
 from fmae_iat_plugin.weights.zoo_index import resolve_model
 
-from .backends import TorchBackend
 from .inferencer import AUTO, AUInferencer, detector_argument
 
 
@@ -37,7 +37,10 @@ def draw_cam(infer: AUInferencer, image: Union[str, Path, np.ndarray],
             face, or the model is an exported one.
         FileNotFoundError, ImportError: If the image or a library is missing.
     """
+    use_stack()
     from fmae_iat_plugin.visualization.cam import cam_picture, grad_cam
+
+    from .torch_backend import TorchBackend
     if not isinstance(infer.backend, TorchBackend):
         raise ValueError('an exported model has no gradients. Remedy: give its config and '
                          'checkpoint.')

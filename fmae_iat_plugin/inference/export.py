@@ -6,6 +6,8 @@ pipeline packs), and gives ``probabilities``, float32 ``[N, C]``. Normalisation 
 inside; the adversary is not.
 """
 
+import fmae_iat_plugin.full  # noqa: F401  says what is missing  # isort: skip
+
 import json
 import logging
 import os

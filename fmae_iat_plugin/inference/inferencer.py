@@ -3,42 +3,39 @@
 
 Frames are read in one thread and their faces found and cropped in others while the model works on
 the faces before them; a few frames wait in between, so memory does not grow with a video. As many
-threads look for faces as PyTorch uses (``OMP_NUM_THREADS``, ``torch.set_num_threads``), if the
-detector allows it, and two batches are under way: whatever the slowest stage is, no core waits for
-another stage.
+threads look for faces as PyTorch uses (``OMP_NUM_THREADS``, ``torch.set_num_threads``), or as there
+are cores where it is not used, if the detector allows it, and two batches are under way: whatever
+the slowest stage is, no core waits for another stage.
+
+PyTorch is imported only where it runs the model; see :mod:`fmae_iat_plugin.stack`.
 """
 
-import inspect
 import os
 from contextlib import ExitStack, closing
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from threading import Event
-from typing import Callable, Iterator, List, Optional, Sequence, Union
+from typing import Any, Callable, Iterator, List, Optional, Sequence, Union
 
 import numpy as np
-import torch
-from mmcv.transforms import Compose
-from mmengine.config import Config
-from mmengine.logging import MMLogger
-from mmengine.registry import init_default_scope
-from mmpretrain.registry import DATASETS, TRANSFORMS
-from mmpretrain.structures import DataSample
 
 from fmae_iat_plugin.action_units import check_same_outputs, named_outputs, parse_au
 from fmae_iat_plugin.datasets.cropping import checked_cropping
-from fmae_iat_plugin.datasets.protocol import load_protocol
 from fmae_iat_plugin.faces import CropOptions, DetectorSpec
 from fmae_iat_plugin.faces.crop import crop_face, cut, halve
 from fmae_iat_plugin.faces.provenance import crop_options, detector_spec, difference
 from fmae_iat_plugin.faces.structures import DETECTED
 from fmae_iat_plugin.faces.tracking import Tracker, select_faces
 from fmae_iat_plugin.files import hold_folder
+from fmae_iat_plugin.logs import logger
+from fmae_iat_plugin.parallel import working_threads
 from fmae_iat_plugin.skipped import Skip, report_skipped
+from fmae_iat_plugin.stack import use_stack
 
 from .ahead import map_ahead, prefetch
 from .backends import open_model
+from .default_model import default_model, describe
 from .inputs import find_inputs, once, read_items
 from .outputs import SKIPPED, Outputs
 from .predictions import FacePrediction
@@ -83,7 +80,8 @@ class AUInferencer:
 
     Args:
         model: A config of this repository, path or ``Config``; its adversary is not built. Or an
-            exported ``.onnx`` file, run by ONNX Runtime.
+            exported ``.onnx`` file, run by ONNX Runtime, without PyTorch. Defaults to the model
+            of the package, see :mod:`~.default_model`.
         weights: Checkpoint, opened without running code from it, or ``.onnx`` file. None: random
             weights, for tests.
         device: Defaults to the GPU if there is one.
@@ -114,18 +112,24 @@ class AUInferencer:
             the weights note, or a number is out of range.
     """
 
-    def __init__(self, model: Union[str, Path, Config], weights: Optional[str] = None,
+    def __init__(self, model: Any = None, weights: Optional[str] = None,
                  device: Optional[str] = None,
                  detector: Union[str, DetectorSpec, Callable, None] = AUTO,
                  crop: Union[CropOptions, dict, None] = None, aus: Optional[Sequence[int]] = None,
                  threshold: Union[float, Sequence[float], None] = None, memory: int = 15,
                  smoothing: float = 0.):
-        init_default_scope('mmpretrain')
-        cfg, self.backend = open_model(model, weights, device)
-        data = cfg.test_dataloader.dataset
+        own = model is None
+        if own:
+            if weights is not None:
+                raise ValueError(f'weights {weights} were given without a model. Remedy: name its '
+                                 'config as well; of an .onnx file, model=FILE.')
+            model = default_model()
+        recipe, self.backend = open_model(model, weights, device)
+        if own:
+            logger().info('default model %s', describe(self.backend.metadata))
         check_same_outputs(named_outputs(dict(aus=self.backend.aus)),
                            named_outputs(dict(aus=aus)), str(weights or model), '`aus`')
-        named = aus or self.backend.aus or self._find_aus(data)
+        named = aus or self.backend.aus or recipe.find_aus()
         self.aus = tuple(map(parse_au, named))
         number = self.backend.outputs
         if len(self.aus) != number:
@@ -133,14 +137,9 @@ class AUInferencer:
                              f'{number} outputs. Remedy: pass aus=(...), in the order of training.')
         check_numbers(threshold, smoothing)
         self.thresholds = self._thresholds(threshold, weights or model)
-        steps = [step for step in data.pipeline
-                 if step['type'] not in ('LoadFace', 'LoadImageFromFile')]
-        self.pipeline = Compose([TRANSFORMS.build(dict(type='LoadFace')),
-                                 *(TRANSFORMS.build(step) for step in steps)])
-        resizes = any('Resize' in step['type'] or 'Crop' in step['type'] for step in steps)
-        self.fixed_size = None if resizes else int(np.max(cfg.model.backbone.img_size))
+        self.pipeline, self.fixed_size = recipe.pipeline, recipe.size
         source = str(weights or model)
-        noted = self.backend.cropping or data.get('cropping')
+        noted = self.backend.cropping or recipe.cropping
         self.noted = noted and checked_cropping(noted, source)
         self.crop = crop_options(self.noted, crop, self.fixed_size, source)
         absent = ''
@@ -164,7 +163,7 @@ class AUInferencer:
             detector).__name__
         changed = difference(self.noted, record, self.crop)
         if changed or absent:
-            MMLogger.get_current_instance().warning(
+            logger().warning(
                 '%s was trained on other face crops than are made here, so its scores may be '
                 'worse: %s%s', source, changed, absent and f' ({absent} is not here)')
 
@@ -180,18 +179,6 @@ class AUInferencer:
             raise ValueError(f'{source} notes the thresholds {thr}. Remedy: threshold=..., '
                              'probabilities from 0 to 1.')
         return thresholds
-
-    @staticmethod
-    def _find_aus(data: dict) -> Sequence[int]:
-        if data.get('aus'):
-            return data['aus']
-        own = inspect.signature(DATASETS.get(data['type'])).parameters.get('protocol')
-        protocol = data.get('protocol') or (own and own.default)
-        aus = load_protocol(protocol).aus if protocol else None
-        if not aus:
-            raise ValueError('the config does not name the action units of the model. Remedy: '
-                             'pass aus=(1, 2, ...), in the order of training.')
-        return aus
 
     def __call__(self, inputs, return_datasamples: bool = False, batch_size: int = 32,
                  stride: int = 1, pred_out_dir: Optional[str] = None,
@@ -292,14 +279,14 @@ class AUInferencer:
         keep = on_frame is not None
         held = 8 if keep else 256
         many = getattr(self.detector, 'thread_safe', self.detector is None)
-        threads = torch.get_num_threads() if many else 1
+        threads = working_threads() if many else 1
         with closing(prefetch(items, 16)) as frames, closing(prefetch(
                 self._faces(frames, keep, threads), min(2 * batch_size, held))) as found:
             batches = _batches(found, batch_size, held)
             # the next batch begins when the first core is through with this one; one face has all
             scored = ((self._scored(1, batch) for batch in batches) if batch_size == 1 else
                       map_ahead(partial(self._scored, batch_size), batches,
-                                min(2, torch.get_num_threads())))
+                                min(2, working_threads())))
             with closing(scored):
                 for batch, scores in scored:
                     yield from self._rows(batch, scores, on_frame)
@@ -379,7 +366,11 @@ class AUInferencer:
                 on_frame(image, rows)
             yield from rows
 
-    def _datasample(self, row: FacePrediction) -> DataSample:
+    def _datasample(self, row: FacePrediction):
+        """The row as MMPretrain's ``DataSample``, which needs the stack."""
+        use_stack()
+        import torch
+        from mmpretrain.structures import DataSample
         values = row._asdict()
         probabilities, present = values.pop('probabilities'), values.pop('present')
         sample = DataSample(metainfo=dict(values, img_path=row.input, aus=self.aus))

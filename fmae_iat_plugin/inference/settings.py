@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Optional, Sequence
 
 import numpy as np
-from mmengine.config import Config
 
 from fmae_iat_plugin.faces import DetectorSpec
 from fmae_iat_plugin.files import file_sha256
@@ -42,5 +41,6 @@ def _content(file) -> Optional[str]:
             return None  # an address, or to be said when it is opened
         if Path(file).suffix != '.py':
             return file_sha256(file)[:16]
+        from mmengine.config import Config  # of the stack
         file = Config.fromfile(file)
     return file and hashlib.sha256(repr(file.to_dict()).encode()).hexdigest()[:16]

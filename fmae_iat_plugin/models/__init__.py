@@ -1,6 +1,8 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Models: the classifier, its necks, heads and losses, and what feeds them."""
 
+import fmae_iat_plugin.full  # noqa: F401  these rooms need the stack
+
 from .classifiers import RTATL, AUClassifier
 from .data_preprocessor import FaceDataPreprocessor
 from .heads import AUHead, LinearIdentityHead

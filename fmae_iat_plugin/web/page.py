@@ -13,6 +13,8 @@ from typing import Dict, List, Optional
 from fmae_iat_plugin.errors import say_error
 from fmae_iat_plugin.extras import needs_extra
 from fmae_iat_plugin.faces.provenance import add_crop_arguments, crop_arguments
+from fmae_iat_plugin.inference.backends import runs_on_onnx
+from fmae_iat_plugin.inference.default_model import describe
 from fmae_iat_plugin.inference.inferencer import AUTO, AUInferencer, detector_argument
 from fmae_iat_plugin.visualization.bars import CSS, bars_html, wide_image
 from fmae_iat_plugin.weights.zoo_index import configs_root, resolve_model
@@ -27,9 +29,11 @@ LABEL = "CSV (OpenFace's columns) and JSON"
 
 def _parse(arguments: Optional[List[str]]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--model', help="config or name of the model zoo; default: the "
-                        "quickstart's FMAE-IAT, beside its FMAE")
+    parser.add_argument('--model', help='config, .onnx file, or name of the model zoo; default: '
+                        'that of the package')
     parser.add_argument('--weights', help='checkpoint of that config')
+    parser.add_argument('--quickstart', action='store_true', help="the quickstart's FMAE-IAT "
+                        'beside its FMAE')
     parser.add_argument('--compare-model', help='a second model, shown beside the first')
     parser.add_argument('--compare-weights')
     parser.add_argument('--detector', default=AUTO,
@@ -44,21 +48,23 @@ def _parse(arguments: Optional[List[str]]) -> argparse.Namespace:
                         help='longest video, in seconds')
     add_crop_arguments(parser)
     args = parser.parse_args(arguments)
-    if args.model is None and (args.weights or args.compare_model or args.compare_weights):
-        parser.error('--weights, --compare-model and --compare-weights need --model')
+    if args.model is None and (args.weights or args.compare_weights):
+        parser.error('--weights and --compare-weights need --model')
+    if args.quickstart and (args.model or args.compare_model):
+        parser.error('--quickstart shows two models of its own')
     if args.compare_weights and not args.compare_model:
         parser.error('--compare-weights needs --compare-model')
     return args
 
 
 def load_models(args: argparse.Namespace) -> Dict[str, AUInferencer]:
-    """Name -> inferencer: those named, or the quickstart's two.
+    """Name -> inferencer: those named, the quickstart's two, or the package's.
 
     Raises:
-        FileNotFoundError: If none was named and the quickstart has not run.
+        FileNotFoundError: If the quickstart's are wanted and it has not run, or a file is missing.
         ValueError: If weights do not fit.
     """
-    if args.model is None:
+    if args.quickstart:
         folder = Path(os.environ.get('QUICKSTART_DIR', 'work_dirs/quickstart'))
         wanted = {name: (str(configs_root() / 'synthfacs' / f'quickstart_{config}.py'),
                          str(folder / run / 'epoch_20.pth'))
@@ -67,17 +73,19 @@ def load_models(args: argparse.Namespace) -> Dict[str, AUInferencer]:
         missing = [weights for _, weights in wanted.values() if not Path(weights).is_file()]
         if missing:
             raise FileNotFoundError(
-                f'no --model was given and {missing[0]} does not exist. Remedy: --model CONFIG '
-                '--weights FILE, or a NAME of python tools/model_zoo.py list, or train the two '
+                f'--quickstart was given and {missing[0]} does not exist. Remedy: train the two '
                 'small ones on rendered faces: bash tools/quickstart.sh')
     else:
         wanted = {}
         for model, weights in ((args.model, args.weights),
                                (args.compare_model, args.compare_weights)):
-            if model is not None:
+            if model is None and not wanted:
+                wanted['default model'] = None, None
+            elif model is not None:
                 name = Path(model).stem
                 name = name if name not in wanted else f'{name} (2)'
-                wanted[name] = resolve_model(model, weights)
+                wanted[name] = (model, weights) if runs_on_onnx(model) else resolve_model(
+                    model, weights)
     detector = detector_argument(args.detector, args.detector_weights, args.device)
     crop = dict(crop_arguments(args))
     found: Dict[str, AUInferencer] = {}
@@ -209,8 +217,12 @@ def main(arguments: Optional[List[str]] = None) -> int:
     """The command; returns the exit code: 0, or 2 (an error)."""
     args = _parse(arguments)
     try:
-        note = RENDERED if args.model is None else ''
-        serve(load_models(args), Limits(megabytes=args.max_mb, seconds=args.max_seconds),
+        models = load_models(args)
+        note = RENDERED if args.quickstart else ''
+        if args.model is None and not args.quickstart:
+            said = describe(next(iter(models.values())).backend.metadata)
+            note = f'**The default model, {said}.**'
+        serve(models, Limits(megabytes=args.max_mb, seconds=args.max_seconds),
               args.port, note)
     except (ValueError, OSError, ImportError) as error:
         return say_error(error)

@@ -11,7 +11,7 @@ from mmpretrain.registry import DATASETS
 
 from fmae_iat_plugin.datasets import ActionUnitDataset
 from fmae_iat_plugin.datasets.annotation import AnnotationError
-from fmae_iat_plugin.datasets.transforms import UnreadableImageError
+from fmae_iat_plugin.datasets.decoding import UnreadableImageError
 
 PIPELINE = [
     dict(type='LoadFace'),
