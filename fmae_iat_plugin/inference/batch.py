@@ -128,13 +128,14 @@ def predict_part(job: Job, part: Part, advance=None) -> None:
             from .pictures import PictureWriter  # needs the extra `analysis`
             names = {item.unit.name: name for item, name in zip(part.items, part.names)}
             pictures = stack.enter_context(PictureWriter(
-                job.pictures, infer.aus, infer.thresholds, names.__getitem__))
+                job.pictures, infer.aus, infer.thresholds, names.__getitem__,
+                infer.intensity_aus))
             on_frame = pictures.write
 
         def say(**line):
             file.write(json.dumps(line) + '\n')
 
-        say(aus=infer.aus)
+        say(aus=infer.aus, intensity_aus=infer.intensity_aus)
         last = None
         if part.items[0].live:
             stack.enter_context(_interrupt_ends(infer))
@@ -190,11 +191,12 @@ def read_part(part: Part, problems: List[Skip], pictures: List[str]) -> Iterator
                 pictures += line.get('pictures', ())
 
 
-def predict_parts(job: Job, parts: Sequence[Part], workers: Workers) -> Sequence[int]:
+def predict_parts(job: Job, parts: Sequence[Part],
+                  workers: Workers) -> Tuple[Sequence[int], Sequence[int]]:
     """Predict what is not finished, with a bar: of frames in one process, of parts in many.
 
     Returns:
-        Sequence[int]: The action units of the model.
+        tuple: The action units of the model, and those of its intensities.
     """
     waiting = [part for part in parts if not part.path.is_file()]
     if workers.number == 1 and workers.backend == 'loky':
@@ -206,7 +208,8 @@ def predict_parts(job: Job, parts: Sequence[Part], workers: Workers) -> Sequence
     else:
         run_parallel(partial(predict_part, job), waiting, workers, title='Videos, image folders')
     with open(parts[0].path) as file:
-        return json.loads(file.readline())['aus']
+        said = json.loads(file.readline())
+        return said['aus'], said['intensity_aus']
 
 
 def total_frames(items: Sequence[Item]) -> Optional[int]:

@@ -20,10 +20,11 @@ class FaceTable:
 
     Args:
         aus: Numbers of the model's action units, in the order of the probabilities.
+        intensity_aus: Those with intensities, in their order.
     """
 
-    def __init__(self, aus: Sequence[int]):
-        self.aus = tuple(aus)
+    def __init__(self, aus: Sequence[int], intensity_aus: Sequence[int] = ()):
+        self.aus, self.intensity_aus = tuple(aus), tuple(intensity_aus)
         self.rows: List[FacePrediction] = []
         self.more = 0
 
@@ -43,12 +44,15 @@ class FaceTable:
 
     def _table(self, row: FacePrediction) -> Table:
         table = Table(title=f'{row.input}, face {row.face_id}', title_justify='left')
-        for name, side in (('AU', 'left'), ('', 'left'), ('probability', 'right'),
-                           ('present', 'left')):
+        graded = dict(zip(self.intensity_aus, row.intensities or ()))
+        columns = [('AU', 'left'), ('', 'left'), ('probability', 'right'), ('present', 'left')]
+        for name, side in [*columns, *([('intensity (0-5)', 'right')] if graded else ())]:
             table.add_column(name, justify=side)
         for au, value, present in sorted(zip(self.aus, row.probabilities, row.present)):
-            table.add_row(au_name(au), ACTION_UNITS[au].name, f'{value:.2f}',
-                          'yes' if present else '', style='bold' if present else 'dim')
+            cells = [au_name(au), ACTION_UNITS[au].name, f'{value:.2f}', 'yes' if present else '']
+            if graded:
+                cells.append(f'{graded[au]:.1f}' if au in graded else '')
+            table.add_row(*cells, style='bold' if present else 'dim')
         return table
 
     def print(self, file: Optional[TextIO] = None) -> None:

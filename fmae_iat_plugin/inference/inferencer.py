@@ -104,6 +104,8 @@ class AUInferencer:
 
     Attributes:
         problems (list[Skip]): What could not be read in the last call.
+        intensity_aus (tuple): Action units with intensities, in the order of the rows; empty where
+            the model gives none.
         crop (CropOptions): How faces are cropped.
         noted (dict, optional): How those of the training were, where the model notes it.
 
@@ -136,6 +138,7 @@ class AUInferencer:
             raise ValueError(f'{len(self.aus)} action units {self.aus} are named, the model has '
                              f'{number} outputs. Remedy: pass aus=(...), in the order of training.')
         check_numbers(threshold, smoothing)
+        self.intensity_aus = self.backend.intensity_aus
         self.thresholds = self._thresholds(threshold, weights or model)
         self.pipeline, self.fixed_size = recipe.pipeline, recipe.size
         source = str(weights or model)
@@ -190,8 +193,9 @@ class AUInferencer:
         Args:
             inputs: Path of an image, video or folder, a pattern, an address, a camera, an image
                 (uint8 BGR), or a list; see :func:`~.inputs.find_inputs`.
-            return_datasamples: DataSamples (``pred_score`` ``[C]``, the rest as metainfo) instead
-                of dicts (the form of a JSON line).
+            return_datasamples: DataSamples (``pred_score`` ``[C]``, where the model gives them
+                ``pred_intensity`` ``[K]``, the rest as metainfo) instead of dicts (the form of a
+                JSON line).
             batch_size: Faces at a time.
             stride: Every ``stride``-th frame of a video.
             pred_out_dir: Write files there.
@@ -220,12 +224,14 @@ class AUInferencer:
             outputs = self._claim(stack, items, stride, pred_out_dir, formats, show_dir, overwrite)
             writers = [] if pred_out_dir is None else [
                 stack.enter_context(writer) for writer in build_writers(
-                    formats, pred_out_dir, self.aus, outputs[pred_out_dir].names.__getitem__)]
+                    formats, pred_out_dir, self.aus, outputs[pred_out_dir].names.__getitem__,
+                    self.intensity_aus)]
             if return_vis or show_dir is not None:
                 from .pictures import PictureWriter  # needs the extra `analysis`
                 pictures = stack.enter_context(PictureWriter(
                     show_dir, self.aus, self.thresholds,
-                    None if show_dir is None else outputs[show_dir].names.__getitem__))
+                    None if show_dir is None else outputs[show_dir].names.__getitem__,
+                    self.intensity_aus))
 
                 def on_frame(image, rows):
                     painted = pictures.write(image, rows)
@@ -235,7 +241,7 @@ class AUInferencer:
                 for writer in writers:
                     writer.write(row)
                 results.append(self._datasample(row) if return_datasamples
-                               else as_dict(row, self.aus))
+                               else as_dict(row, self.aus, self.intensity_aus))
             self.problems[:0] = unusable
             if pred_out_dir is None:
                 report_skipped('Prediction', self.problems)
@@ -340,7 +346,8 @@ class AUInferencer:
                 for box, score in select_faces(found, width, height, self.crop.faces)]
 
     def scores(self, crops: Sequence[np.ndarray]) -> np.ndarray:
-        """Probabilities ``[n, C]`` of face crops, uint8 BGR, by the config's test pipeline."""
+        """Probabilities ``[n, C]`` of face crops, uint8 BGR, by the config's test pipeline; with
+        intensities ``[n, C + K]``, these last."""
         return self.backend([self.pipeline(dict(img=crop)) for crop in crops])
 
     def _scored(self, batch_size: int, batch: list) -> tuple:
@@ -357,14 +364,20 @@ class AUInferencer:
             rows = []
             for face, _ in faces:
                 values = self._smooth(frame, face.track, next(scores))
-                rows.append(FacePrediction(*start, face.track - 1, True, face.score, face.box,
-                                           width, height, tuple(map(float, values)),
-                                           tuple(map(bool, values >= self.thresholds))))
+                rows.append(self.scored(FacePrediction(*start, face.track - 1, True, face.score,
+                                                       face.box, width, height), values))
             rows = rows or [FacePrediction(*start, 0, False, None, None, width,
                                            height)]
             if on_frame is not None:
                 on_frame(image, rows)
             yield from rows
+
+    def scored(self, row: FacePrediction, values: np.ndarray) -> FacePrediction:
+        """A row of a face with its scores, as :meth:`scores` gives them, ``[C]`` or ``[C + K]``."""
+        shown, graded = values[:len(self.aus)], values[len(self.aus):]
+        return row._replace(probabilities=tuple(map(float, shown)),
+                            present=tuple(map(bool, shown >= self.thresholds)),
+                            intensities=tuple(map(float, graded)) if self.intensity_aus else None)
 
     def _datasample(self, row: FacePrediction):
         """The row as MMPretrain's ``DataSample``, which needs the stack."""
@@ -373,7 +386,11 @@ class AUInferencer:
         from mmpretrain.structures import DataSample
         values = row._asdict()
         probabilities, present = values.pop('probabilities'), values.pop('present')
+        graded = values.pop('intensities')
         sample = DataSample(metainfo=dict(values, img_path=row.input, aus=self.aus))
+        if graded is not None:
+            sample.set_metainfo(dict(intensity_aus=self.intensity_aus))
+            sample.set_field(torch.tensor(graded), 'pred_intensity')
         if probabilities is not None:
             sample.set_pred_score(torch.tensor(probabilities))
             sample.set_pred_label(torch.tensor(np.flatnonzero(present)))

@@ -73,6 +73,7 @@ class OnnxBackend:
         aus (tuple): Their numbers.
         threshold (list): Probability from which each is present.
         image_size (tuple): Height and width of the faces, in pixels.
+        intensity_aus (tuple): Those of the second output, ``intensities``; empty without one.
         cropping (dict, optional): How the training's faces were cropped; see
             :mod:`fmae_iat_plugin.datasets.cropping`.
         metadata (dict): All that the file notes: ``config``, ``fmae_iat_plugin`` (version), ...
@@ -99,7 +100,17 @@ class OnnxBackend:
         self.threshold = json.loads(self.metadata['thresholds'])
         self.image_size: Tuple[int, int] = tuple(json.loads(self.metadata['image_size']))
         self.cropping: Optional[dict] = json.loads(self.metadata.get('cropping', 'null'))
+        self.intensity_aus: Tuple[int, ...] = tuple(
+            json.loads(self.metadata.get('intensity_aus', '[]')))
         self.outputs = len(self.aus)
+        self._names = ['probabilities', *(['intensities'] if self.intensity_aus else ())]
+        given = {output.name: output.shape[-1] for output in self.session.get_outputs()}
+        wanted = dict(zip(self._names, (self.outputs, len(self.intensity_aus))))
+        wrong = [name for name, number in wanted.items() if given.get(name) != number]
+        if wrong:
+            raise ValueError(f'{weights} notes {wanted[wrong[0]]} action units for its output '
+                             f'{wrong[0]}, and has {given.get(wrong[0], "no such output")}. '
+                             'Remedy: use a file written by tools/export_onnx.py')
         self._on_gpu = self.session.get_providers()[0] != 'CPUExecutionProvider'
         self._pool: Optional[ThreadPoolExecutor] = None
         self._opening = Lock()
@@ -145,7 +156,8 @@ class OnnxBackend:
                       lambda: self.aus)
 
     def __call__(self, packed: Sequence[dict]) -> np.ndarray:
-        """Probabilities ``[n, C]`` of what the test pipeline packed (uint8 ``[3, H, W]`` BGR).
+        """Probabilities ``[n, C]`` of what the test pipeline packed (uint8 ``[3, H, W]`` BGR); with
+        intensities ``[n, C + K]``, these last.
 
         Raises:
             ValueError: If the images have another size than the model.
@@ -169,7 +181,8 @@ class OnnxBackend:
                 self._pool = ThreadPoolExecutor(self._cores)
 
     def _run(self, faces: np.ndarray) -> np.ndarray:
-        return finite_scores(self.session.run(None, {'faces': faces})[0], self.path)
+        found = self.session.run(self._names, {'faces': faces})
+        return finite_scores(np.concatenate(found, axis=1), self.path)
 
 
 def finite_scores(scores: np.ndarray, source: Union[str, Path]) -> np.ndarray:

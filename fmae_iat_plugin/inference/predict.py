@@ -115,14 +115,15 @@ def _predict(job: Job, items: List[Item], formats: List[str], outputs: Outputs,
     """See :func:`predict`; the folder is claimed."""
     out = outputs.folder
     parts = split(items, job, out / '.parts', outputs.names)
-    aus = predict_parts(job, parts, workers)
+    aus, graded = predict_parts(job, parts, workers)
     outputs.clear()
     rows = faces = frames = 0
     pictures: List[str] = []
     with ExitStack() as stack:
         writers = [stack.enter_context(writer)
-                   for writer in build_writers(formats, out, aus, outputs.names.__getitem__)]
-        shown = FaceTable(aus)
+                   for writer in build_writers(formats, out, aus, outputs.names.__getitem__,
+                                               graded)]
+        shown = FaceTable(aus, graded)
         last = None
         for row in chain.from_iterable(read_part(part, problems, pictures)
                                        for part in parts):

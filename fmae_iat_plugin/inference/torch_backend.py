@@ -17,6 +17,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpretrain.registry import DATASETS, MODELS, TRANSFORMS
 
+from fmae_iat_plugin.action_units import check_same_outputs, named_outputs, parse_au
 from fmae_iat_plugin.datasets.protocol import load_protocol
 from fmae_iat_plugin.models.classifiers import AUClassifier
 from fmae_iat_plugin.weights.checkpoint import find_weights, misfits, read_checkpoint
@@ -117,6 +118,8 @@ class TorchBackend:
         aus (tuple, optional): Their numbers, where the checkpoint notes its training data's.
         threshold (float or list): Probability from which an action unit is present: the
             checkpoint's (``meta['thresholds']``, one each), else the head's ``thr`` (0.5).
+        intensity_aus (tuple): Numbers of the action units with intensities, as the checkpoint
+            notes them, else the config's test data set; empty where the model gives none.
         cropping (dict, optional): How the training's faces were cropped, where the checkpoint
             notes it; see :mod:`fmae_iat_plugin.datasets.cropping`.
 
@@ -136,8 +139,10 @@ class TorchBackend:
         self.threshold = getattr(self.model.head, 'thr', 0.5)
         self.aus: Optional[Tuple[int, ...]] = None
         self.cropping: Optional[dict] = None
+        self.intensity_aus: Tuple[int, ...] = ()
         if weights is not None:
             self._load(weights)
+        self._name_intensities(cfg)
         self.model.to(self.device).eval()
         self._threads = 1 if self.device.type != 'cpu' else torch.get_num_threads()
         self._pool = _single_core_threads(self._threads) if self._threads > 1 else None
@@ -157,10 +162,27 @@ class TorchBackend:
         data = meta.get('dataset_meta') or {}
         self.aus = None if data.get('aus') is None else tuple(data['aus'])
         self.cropping = data.get('cropping')
+        self.intensity_aus = tuple(data.get('intensity_aus') or ())
         self.threshold = meta.get('thresholds', self.threshold)
 
+    def _name_intensities(self, cfg: Config) -> None:
+        """Action units of the intensity head; none where there is no such head."""
+        graded = getattr(self.model, 'intensity_head', None)
+        if graded is None:
+            self.intensity_aus = ()
+            return
+        asked = tuple(cfg.test_dataloader.dataset.get('intensities') or ())
+        check_same_outputs(named_outputs(dict(aus=self.intensity_aus)),
+                           named_outputs(dict(aus=asked)), self.source, "the config's intensities")
+        self.intensity_aus = tuple(map(parse_au, self.intensity_aus or asked))
+        if len(self.intensity_aus) != graded.num_classes:
+            raise ValueError(f'{len(self.intensity_aus)} intensities {self.intensity_aus} are '
+                             f'named, the model has {graded.num_classes}. Remedy: `intensities` of '
+                             "the config's test data set, in the order of training.")
+
     def __call__(self, packed: Sequence[dict]) -> np.ndarray:
-        """Probabilities ``[n, C]`` of what the test pipeline packed (uint8 ``[3, H, W]`` BGR)."""
+        """Probabilities ``[n, C]`` of what the test pipeline packed (uint8 ``[3, H, W]`` BGR); with
+        intensities ``[n, C + K]``, these last."""
         if self._pool is None or len(packed) == 1:
             return self._run(packed)
         parts = np.array_split(np.arange(len(packed)), min(self._threads, len(packed)))
@@ -171,8 +193,9 @@ class TorchBackend:
         data = {key: [entry[key] for entry in packed] for key in ('inputs', 'data_samples')}
         with torch.no_grad():
             samples = self.model.test_step(data)
-        return finite_scores(np.stack([sample.pred_score.cpu().numpy() for sample in samples]),
-                             self.source)
+        keys = ('pred_score', 'pred_intensity') if self.intensity_aus else ('pred_score', )
+        values = [np.stack([sample.get(key).cpu().numpy() for sample in samples]) for key in keys]
+        return finite_scores(np.concatenate(values, axis=1), self.source)
 
 
 def _single_core_threads(number: int) -> ThreadPoolExecutor:

@@ -104,6 +104,7 @@ def build_page(demo: Demo, note: str = ''):
     import gradio as gr
     names = list(demo.models)
     aus = {name: infer.aus for name, infer in demo.models.items()}
+    graded = {name: infer.intensity_aus for name, infer in demo.models.items()}
 
     def call(function, value):
         if value is None:
@@ -118,7 +119,8 @@ def build_page(demo: Demo, note: str = ''):
 
     def on_image(path):
         found = call(demo.image, path)
-        return found.picture, bars_html(merge_rows(found.rows, aus), names), _text(found.files)
+        bars = bars_html(merge_rows(found.rows, aus, graded), names)
+        return found.picture, bars, _text(found.files)
 
     def on_video(path):
         found = call(demo.video, path)
@@ -129,7 +131,7 @@ def build_page(demo: Demo, note: str = ''):
         if image is None:
             return None, ''
         found = call(demo.frame, image)
-        return found.picture, bars_html(merge_rows(found.rows, aus), names)
+        return found.picture, bars_html(merge_rows(found.rows, aus, graded), names)
 
     limits = demo.limits
     one = dict(concurrency_limit=1, concurrency_id='model', api_visibility='private')
