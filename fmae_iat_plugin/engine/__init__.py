@@ -1,7 +1,9 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Optimisation: parameter groups, learning-rate curve, total batch size, guards."""
 
+from .adversary_monitor import AdversaryMonitorHook
 from .check_setup import CheckSetupHook
+from .head_steps_hook import HeadStepsHook
 from .identity_probe_hook import IdentityProbeHook
 from .lambda_ramp import LambdaRampHook
 from .layer_decay import LayerDecayOptimWrapperConstructor
@@ -16,8 +18,8 @@ from .total_batch import TotalBatchSampler
 from .warmup_cosine import WarmupCosineLR
 
 __all__ = [
-    'ActionUnitRunner', 'CheckSetupHook', 'IdentityProbeHook', 'LambdaRampHook',
-    'LayerDecayOptimWrapperConstructor', 'MeanShapeHook', 'MixedBatchSampler',
-    'MixedPrecisionOptimWrapper', 'NonFiniteLossHook', 'ProgressBarHook', 'ThresholdHook',
-    'TotalBatchSampler', 'WarmupCosineLR', 'build_runner', 'derive_sizes'
+    'ActionUnitRunner', 'AdversaryMonitorHook', 'CheckSetupHook', 'HeadStepsHook',
+    'IdentityProbeHook', 'LambdaRampHook', 'LayerDecayOptimWrapperConstructor', 'MeanShapeHook',
+    'MixedBatchSampler', 'MixedPrecisionOptimWrapper', 'NonFiniteLossHook', 'ProgressBarHook',
+    'ThresholdHook', 'TotalBatchSampler', 'WarmupCosineLR', 'build_runner', 'derive_sizes'
 ]
