@@ -39,7 +39,8 @@ class AdversaryMonitorHook(Hook):
       the training people. They are held out from the fresh probe, and, where the table names
       sequences, of other sequences than it was fitted on; the head has seen them in training.
 
-    A warning says in words what is wrong.
+    A warning says in words what is wrong. Without an adversary the hook does nothing, so that one
+    config serves both.
 
     Args:
         every (int): Batches between two that are observed.
@@ -49,8 +50,8 @@ class AdversaryMonitorHook(Hook):
         seed (int): Of the draw of these frames.
 
     Raises:
-        ValueError: If an argument is out of range (here), if the model has no adversary, or if too
-            few people have so many frames (before training).
+        ValueError: If an argument is out of range (here), or if too few people have so many frames
+            (before training).
     """
 
     priority = 'LOW'  # after the validation's own log
@@ -66,12 +67,12 @@ class AdversaryMonitorHook(Hook):
     def before_train(self, runner) -> None:
         """Find the adversary, count the training people's frames, draw those of the probe."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        if getattr(model, 'adversary', None) is None:
-            raise ValueError('AdversaryMonitorHook: the model has no adversary. Remedy: remove the '
-                             'hook from custom_hooks, or set model.adversary.')
-        self.model, self.head = model, model.adversary['head']
         self.seen: Dict[str, list] = {}
         self.feature: Optional[torch.Tensor] = None
+        self.handle = None
+        if getattr(model, 'adversary', None) is None:
+            return
+        self.model, self.head = model, model.adversary['head']
         self.handle = model.adversary['neck'].register_forward_hook(self._keep)
         subjects, _ = frame_notes(runner.train_dataloader.dataset)
         counts = np.bincount(subjects[subjects >= 0], minlength=self.head.num_subjects)
@@ -143,7 +144,8 @@ class AdversaryMonitorHook(Hook):
 
     def after_train(self, runner) -> None:
         """Leave the model as it was."""
-        self.handle.remove()
+        if self.handle is not None:
+            self.handle.remove()
 
 
 def complaints(values: Dict[str, float]) -> list:

@@ -127,8 +127,10 @@ class Population:
             name=f'SynthFACS (seed {self.seed})', intensity_threshold=POSITIVE)
 
     def to_dict(self) -> dict:
-        """The arguments as plain values for JSON."""
-        return {**asdict(self), 'aus': list(self.aus), 'labels': list(self.labels)}
+        """The arguments as plain values for JSON; ``labels`` only where there are some, so that
+        folders of before stay what they were."""
+        plain = {**asdict(self), 'aus': list(self.aus), 'labels': list(self.labels)}
+        return plain if self.labels else {k: v for k, v in plain.items() if k != 'labels'}
 
     def is_test(self, subject: int) -> bool:
         """Whether the subject belongs to the test fold."""

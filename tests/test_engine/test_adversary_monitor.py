@@ -144,10 +144,11 @@ def test_sentences(values, said):
     assert all(word in sentence and 'Remedy' in sentence for word, sentence in zip(said, found))
 
 
-def test_what_is_refused(config, tmp_path):
+@pytest.mark.slow
+def test_without_an_adversary_it_does_nothing(config, tmp_path):
     with pytest.raises(ValueError, match='every=0'):
         AdversaryMonitorHook(every=0)
     cfg = Config(config.to_dict())
     cfg.model.adversary = None
-    with pytest.raises(ValueError, match='no adversary. Remedy'):
-        train(cfg, tmp_path, AdversaryMonitorHook())
+    runner, rows = train(cfg, tmp_path, AdversaryMonitorHook())
+    assert rows == {} and runner.epoch == 2
