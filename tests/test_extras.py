@@ -12,8 +12,8 @@ from fmae_iat_plugin.extras import needs_extra
 
 ROOT = Path(__file__).parents[1]
 #: import name -> distribution, where they differ; None: ours, or a need of one that is listed
-NAMES = {'dlib': 'dlib-bin', 'pytorch_grad_cam': 'grad-cam', 'sklearn': 'scikit-learn',
-         'fmae_iat_plugin': None, 'requests': None}
+NAMES = {'concept_erasure': 'concept-erasure', 'dlib': 'dlib-bin', 'pytorch_grad_cam': 'grad-cam',
+         'sklearn': 'scikit-learn', 'fmae_iat_plugin': None, 'requests': None}
 
 
 def uses() -> list:

@@ -47,6 +47,10 @@ model = dict(
     head=dict(in_channels=192, num_classes=len(aus)),
     adversary=dict(neck=dict(scale=0.5), head=dict(in_channels=192, num_subjects=24)),
     pretrained=work + '/pretrain/epoch_60.pth')
+custom_hooks = _base_.custom_hooks + [
+    # has the adversary settled? 12 + 6 frames of each person, every fourth epoch
+    dict(type='AdversaryMonitorHook', interval=4, train=12, test=6)
+]
 optim_wrapper = dict(
     _delete_=True,
     type='OptimWrapper',  # fp32: no accelerator

@@ -40,6 +40,8 @@ class ActionUnitDataset(BaseDataset):
             dict of that form. See :func:`~fmae_iat_plugin.datasets.protocol.load_protocol`.
         folds (int, optional): Deals the table's subjects into so many folds, without a protocol.
         fold (int, optional): The fold, from 1. Required unless ``split='all'``.
+        split_seed (int): 0 = the folds as they are; another number deals the subjects anew at
+            random into folds of the same sizes (``tools/cross_validate.py --splits``).
         split (str): ``'train'`` = all subjects but the fold's, ``'test'`` = the fold's subjects,
             ``'held_out'`` = those that ``held_out`` takes out of the training, ``'all'`` =
             everybody. Defaults to ``'train'``.
@@ -76,6 +78,9 @@ class ActionUnitDataset(BaseDataset):
         labelled (float): Share of the images, drawn at random, that keep their labels; the others
             become unlabelled. For experiments with few labels. Defaults to 1.
         label_seed (int): Of that draw.
+        shuffled_subjects (int, optional): Seed with which the subjects of the *training* samples
+            are dealt out anew among them: as often each, but none tells a person. The control of an
+            adversary, whose regularisation alone is left. Defaults to None: the true subjects.
         data_root (str), data_prefix (str), pipeline, **kwargs: See
             :class:`mmpretrain.datasets.BaseDataset`; ``data_prefix`` is the image folder.
 
@@ -92,6 +97,7 @@ class ActionUnitDataset(BaseDataset):
                  protocol: Union[str, dict, None] = None,
                  folds: Optional[int] = None,
                  fold: Optional[int] = None,
+                 split_seed: int = 0,
                  split: str = 'train',
                  held_out: Union[int, float] = 0,
                  absent_ok: bool = False,
@@ -106,6 +112,7 @@ class ActionUnitDataset(BaseDataset):
                  cropping: Optional[dict] = None,
                  labelled: float = 1.,
                  label_seed: int = 0,
+                 shuffled_subjects: Optional[int] = None,
                  data_root: str = '',
                  data_prefix: Union[str, dict] = '',
                  metainfo: Optional[dict] = None,
@@ -136,10 +143,14 @@ class ActionUnitDataset(BaseDataset):
             raise ValueError(f'labelled is {labelled}. Remedy: a share of the images within (0, '
                              '1].')
         self.labelled, self.label_seed = labelled, label_seed
+        if shuffled_subjects is not None:
+            check_whole_number('shuffled_subjects', shuffled_subjects)
+        self.shuffled_subjects = shuffled_subjects
         self.beside = Beside(landmarks, flow, data_root or '')
         path = os.path.expanduser(os.path.join(data_root or '', ann_file))
         self.table = self._read_table(path)
-        self.protocol = self._protocol(protocol, folds)
+        check_whole_number('split_seed', split_seed)
+        self.protocol = self._protocol(protocol, folds).reshuffled(split_seed)
         chosen = aus if aus is not None else self.protocol.aus or self.table.aus
         self.aus = parse_aus(chosen)
         if intensity_threshold == 'protocol':
@@ -304,6 +315,12 @@ class ActionUnitDataset(BaseDataset):
             if self.in_memory:
                 LoadFace().transform(sample)
             data_list.append(sample)
+        if self.shuffled_subjects is not None and self.split == 'train':
+            known = [sample for sample in data_list if 'subject' in sample]
+            dealt = np.random.default_rng(self.shuffled_subjects).permutation(
+                [sample['subject'] for sample in known])
+            for sample, subject in zip(known, dealt.tolist()):
+                sample['subject'] = subject
         self._metainfo.update(self.beside.add(data_list, images[rows], self.table.frame,
                                               self.table.path))
         used = len({s['subject'] for s in data_list if 'subject' in s})

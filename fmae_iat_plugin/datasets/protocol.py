@@ -56,6 +56,22 @@ class Protocol(NamedTuple):
                              'them.')
         return self.folds[fold]
 
+    def reshuffled(self, seed: int) -> 'Protocol':
+        """The same subjects dealt anew at random into folds of the same sizes.
+
+        Repeated splits show how far a result depends on who is tested ("Beyond the Fold", arXiv
+        2604.02162, 2026).
+
+        Args:
+            seed: Of the draw; 0 leaves the folds as they are.
+        """
+        if seed == 0:
+            return self
+        names = np.random.default_rng([seed, 15]).permutation(np.array(self.subjects, dtype=object))
+        ends = np.cumsum([len(fold) for fold in self.folds.values()])[:-1]
+        return self._replace(name=f'{self.name}, split {seed}', folds={
+            key: tuple(sorted(part)) for key, part in zip(self.folds, np.split(names, ends))})
+
     def held_out_subjects(self, fold: int, number: Union[int, float]) -> Tuple[str, ...]:
         """A fixed draw of training subjects of a fold, to tune thresholds or choose an epoch on.
 

@@ -3,7 +3,9 @@
 
 import fmae_iat_plugin.full  # noqa: F401  these rooms need the stack
 
+from .adversary_monitor import AdversaryMonitorHook
 from .check_setup import CheckSetupHook
+from .head_steps_hook import HeadStepsHook
 from .identity_probe_hook import IdentityProbeHook
 from .lambda_ramp import LambdaRampHook
 from .layer_decay import LayerDecayOptimWrapperConstructor
@@ -18,8 +20,8 @@ from .total_batch import TotalBatchSampler
 from .warmup_cosine import WarmupCosineLR
 
 __all__ = [
-    'ActionUnitRunner', 'CheckSetupHook', 'IdentityProbeHook', 'LambdaRampHook',
-    'LayerDecayOptimWrapperConstructor', 'MeanShapeHook', 'MixedBatchSampler',
-    'MixedPrecisionOptimWrapper', 'NonFiniteLossHook', 'ProgressBarHook', 'ThresholdHook',
-    'TotalBatchSampler', 'WarmupCosineLR', 'build_runner', 'derive_sizes'
+    'ActionUnitRunner', 'AdversaryMonitorHook', 'CheckSetupHook', 'HeadStepsHook',
+    'IdentityProbeHook', 'LambdaRampHook', 'LayerDecayOptimWrapperConstructor', 'MeanShapeHook',
+    'MixedBatchSampler', 'MixedPrecisionOptimWrapper', 'NonFiniteLossHook', 'ProgressBarHook',
+    'ThresholdHook', 'TotalBatchSampler', 'WarmupCosineLR', 'build_runner', 'derive_sizes'
 ]

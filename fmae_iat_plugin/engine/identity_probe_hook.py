@@ -7,16 +7,18 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmpretrain.registry import DATASETS, HOOKS
 
-from fmae_iat_plugin.evaluation import extract_features, identity_probe
+from fmae_iat_plugin.evaluation.features import DrawnFrames, frame_notes
+from fmae_iat_plugin.evaluation.identity_probe import probe_split, split_frames
 
 
 @HOOKS.register_module()
 class IdentityProbeHook(Hook):
-    """Probes the feature after epochs, on the frames of all people of the test data set.
+    """Probes the feature after epochs, on frames of all people of the test data set.
 
     Writes ``identity/paper`` and ``identity/logistic`` (accuracy in percent, see
-    :func:`~fmae_iat_plugin.evaluation.identity_probe`) to the log and the visualizer. The random
-    numbers of the training are not used: the weights are the same as without this hook.
+    :func:`~fmae_iat_plugin.evaluation.identity_probe`) to the log and the visualizer. The frames
+    are drawn first, and only these are read. The random numbers of the training are not used: the
+    weights are the same as without this hook.
 
     Args:
         interval: Number of epochs between two probes; the last epoch is always probed.
@@ -30,8 +32,14 @@ class IdentityProbeHook(Hook):
         self.interval, self.train, self.test, self.seed = interval, train, test, seed
 
     def before_train(self, runner) -> None:
-        """Build the data set."""
-        self.data = DATASETS.build({**runner.cfg.test_dataloader.dataset, 'split': 'all'})
+        """Draw the frames.
+
+        Raises:
+            ValueError: If fewer than two people have so many.
+        """
+        data = DATASETS.build({**runner.cfg.test_dataloader.dataset, 'split': 'all'})
+        subjects, _ = frame_notes(data)
+        self.drawn = DrawnFrames(data, split_frames(subjects, self.train, self.test, self.seed))
 
     def after_train_epoch(self, runner) -> None:
         """Probe, on the first rank; the others wait at their next common step."""
@@ -40,10 +48,9 @@ class IdentityProbeHook(Hook):
             return
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         with torch.random.fork_rng(devices=[]):
-            found = extract_features(model, self.data)
-            probe = identity_probe(found.features, found.subjects, self.train, self.test,
-                                   self.seed)
+            probe = probe_split(self.drawn.split, *self.drawn.features(model), seed=self.seed)
         values = {f'identity/{kind}': 100 * probe.accuracy(kind) for kind in ('paper', 'logistic')}
-        runner.logger.info('Identity after epoch %d: paper %.1f %%, logistic %.1f %%, chance '
-                           '%.1f %%', runner.epoch + 1, *values.values(), 100 * probe.chance)
+        runner.logger.info("Identity after epoch %d: the paper's probe without augmentation "
+                           '%.1f %%, logistic %.1f %%, chance %.1f %%', runner.epoch + 1,
+                           *values.values(), 100 * probe.chance)
         runner.visualizer.add_scalars(values, step=runner.epoch + 1)

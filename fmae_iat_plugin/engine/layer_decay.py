@@ -27,13 +27,17 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     - 1-D tensors (biases, norms) and those named in ``undecayed`` have no weight decay, all
       others the optimizer's ``weight_decay``;
     - the learning rate is ``lr * layer_decay_rate ** (D - 1 - depth)``; depth and ``D`` come from
-      the model's ``get_layer_depth`` (every MMPretrain classifier has one).
+      the model's ``get_layer_depth`` (every MMPretrain classifier has one);
+    - it is multiplied by ``lr_mult`` of the longest prefix that its name begins with.
 
     ``paramwise_cfg`` may hold:
 
     - ``layer_decay_rate`` (float in (0, 1]): Default 1, that is, no layer decay.
     - ``undecayed`` (sequence of str): last parts of the names of parameters that get no weight
       decay although they have more than one axis. Default ``()``.
+    - ``lr_mult`` (dict[str, float]): prefix of names -> factor > 0 of the learning rate, such as
+      ``{'adversary.head': 5.0}`` for an identity head that learns faster than what it plays
+      against ("two time-scale update rule", Heusel et al., NeurIPS 2017). Default ``{}``.
 
     Fine-tuning and pretraining (where MAE decays class and mask token, and the position
     embedding is frozen) are then::
@@ -67,12 +71,17 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None):
         # Filled-in defaults also keep MMEngine from its shortcut for an empty paramwise_cfg,
         # which would put every parameter, biases included, in one decayed group.
-        settings = {'layer_decay_rate': 1.0, 'undecayed': (), **(paramwise_cfg or {})}
+        settings = {'layer_decay_rate': 1.0, 'undecayed': (), 'lr_mult': {},
+                    **(paramwise_cfg or {})}
         super().__init__(optim_wrapper_cfg, settings)
-        unknown = sorted(set(settings) - {'layer_decay_rate', 'undecayed'})
+        unknown = sorted(set(settings) - {'layer_decay_rate', 'undecayed', 'lr_mult'})
         if unknown:
             raise ValueError(f'paramwise_cfg has unknown keys {unknown}: '
-                             'use layer_decay_rate and undecayed')
+                             'use layer_decay_rate, undecayed and lr_mult')
+        wrong = {name: factor for name, factor in settings['lr_mult'].items() if not factor > 0}
+        if wrong:
+            raise ValueError(f'lr_mult={wrong} must be above 0: freeze a tensor to keep it as it '
+                             'is')
         rate = settings['layer_decay_rate']
         if not 0 < rate <= 1:
             raise ValueError(f'layer_decay_rate={rate} must lie in (0, 1]; 1 means no layer decay')
@@ -106,7 +115,7 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
                     f'{names_of[id(param)]} and {name} are the same tensor, so its learning rate '
                     'and weight decay are ambiguous: untie them or freeze the tensor')
             names_of[id(param)] = name
-            scale = self._lr_scale(module, name)
+            scale = self._lr_scale(module, name) * self._lr_mult(name)
             plain = param.ndim <= 1 or name.rsplit('.', 1)[-1] in undecayed
             weight_decay = 0.0 if plain else self.base_wd
             group = groups.setdefault((scale, weight_decay), {
@@ -119,6 +128,10 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         logger = MMLogger.get_current_instance()
         if undecayed - seen:
             logger.warning(f'undecayed: no parameter is named {sorted(undecayed - seen)}')
+        idle = [prefix for prefix in self.paramwise_cfg['lr_mult']
+                if not any(name.startswith(prefix) for name in names_of.values())]
+        if idle:
+            logger.warning(f'lr_mult: no trainable parameter begins with {idle}')
         params.extend(groups[key] for key in sorted(groups, reverse=True))
         self._log(logger, params)
 
@@ -135,6 +148,12 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             raise ValueError(f'{type(model).__name__}.get_layer_depth({name!r}) = '
                              f'({depth}, {num_layers}): depth must lie in [0, {num_layers})')
         return rate**(num_layers - 1 - depth)
+
+    def _lr_mult(self, name: str) -> float:
+        """Returns the factor of the longest prefix of ``name``, 1 without any."""
+        factors = self.paramwise_cfg['lr_mult']
+        fitting = [prefix for prefix in factors if name.startswith(prefix)]
+        return float(factors[max(fitting, key=len)]) if fitting else 1.0
 
     @staticmethod
     def _log(logger: MMLogger, groups: list[dict]) -> None:

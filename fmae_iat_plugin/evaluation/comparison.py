@@ -4,8 +4,9 @@
 There are two tables that are never mixed. One holds the paper's mode (best epoch and threshold
 chosen on the test fold, folds averaged) together with the published numbers. The other holds honest
 numbers (threshold 0.5, last epoch, frames of all folds pooled), which nobody published. Differences
-between two experiments are tested on the honest numbers, paired over subjects: an AU is marked if
-the 95 % interval of the difference excludes 0. The marks are not corrected for the number of AUs.
+between two experiments are tested on the honest numbers, paired over subjects and trainings
+(:mod:`.nested`): an AU is marked if the 95 % interval of the difference excludes 0. The marks are
+not corrected for the number of AUs.
 """
 
 import json
@@ -15,7 +16,9 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .intervals import bootstrap, mean_f1, subject_counts
+from .auc import PairCounts, auc_from_pairs, subject_pairs
+from .intervals import mean_f1, subject_counts
+from .nested import effects, unit_means
 from .predictions import Predictions, subject_name
 from .scores import Counts, f1_from_counts
 
@@ -43,11 +46,16 @@ class Difference(NamedTuple):
         values (np.ndarray): ``[1 + C]``.
         intervals (np.ndarray): ``[1 + C, 2]``; NaN if undefined.
         subjects (int): Number of subjects that were tested in both.
+        p (np.ndarray): ``[1 + C]`` two-sided p values; NaN if undefined.
+        trainings (int): Number of trainings that the intervals are over; with 1 they are over
+            people alone.
     """
 
     values: np.ndarray
     intervals: np.ndarray
     subjects: int
+    p: np.ndarray
+    trainings: int = 1
 
     @property
     def significant(self) -> np.ndarray:
@@ -99,14 +107,16 @@ def _f1(counts: np.ndarray) -> np.ndarray:
     return 100 * np.concatenate([mean_f1(counts)[..., None], each], axis=-1)
 
 
-def compare(ours: np.ndarray, base: np.ndarray, confidence: float = 0.95,
-            seed: int = 0) -> Difference:
-    """F1 of ``ours`` minus that of ``base``, paired: each draw takes the same subjects for both.
+def compare(ours: np.ndarray, base: np.ndarray, confidence: float = 0.95, seed: int = 0,
+            units: Optional[Sequence] = None) -> Difference:
+    """F1 of ``ours`` minus that of ``base``, paired over people and over trainings.
 
     Args:
         ours, base: ``[4, S, C]`` counts of each subject, see
-            :func:`~fmae_iat_plugin.evaluation.subject_counts`, or ``[4, K, S, C]`` of K seeds, over
-            which F1 is averaged.
+            :func:`~fmae_iat_plugin.evaluation.subject_counts`, or ``[4, K, S, C]`` of K trainings,
+            over which F1 is averaged; training k of one is that of the other.
+        units: Of each training the unit that counts as independent, see
+            :func:`~fmae_iat_plugin.evaluation.nested.training_units`; default: each its own.
 
     Raises:
         ValueError: If the subjects or AUs differ, or there are fewer than two subjects.
@@ -114,41 +124,85 @@ def compare(ours: np.ndarray, base: np.ndarray, confidence: float = 0.95,
     if (ours.shape[-2:], ours.shape[0]) != (base.shape[-2:], base.shape[0]):
         raise ValueError(f'both counts must be of the same subjects and AUs, got {ours.shape} and '
                          f'{base.shape}')
-    return _columns(lambda draws: _drawn(ours, draws) - _drawn(base, draws), ours.shape[-2:],
-                    confidence, seed)
+    first, second = _trainings(ours), _trainings(base)
+    if len(first) != len(second):  # other trainings are not paired: each against the others' mean
+        first, second = [_mean(first)], [_mean(second)]
+        units = None
+    return _columns([_less(a, b) for a, b in zip(first, second)], ours.shape[-2], confidence, seed,
+                    units)
 
 
-def scores(counts: np.ndarray, confidence: float = 0.95, seed: int = 0) -> Difference:
+def scores(counts: np.ndarray, confidence: float = 0.95, seed: int = 0,
+           units: Optional[Sequence] = None) -> Difference:
     """F1 with its intervals; the arguments are those of :func:`compare`."""
-    return _columns(lambda draws: _drawn(counts, draws), counts.shape[-2:], confidence, seed)
+    return _columns(_trainings(counts), counts.shape[-2], confidence, seed, units)
+
+
+def compare_auc(ours: Sequence[PairCounts], base: Sequence[PairCounts], confidence: float = 0.95,
+                seed: int = 0, units: Optional[Sequence] = None) -> Difference:
+    """The same of the area under the ROC curve, in percentage points.
+
+    Args:
+        ours, base: Of each training, see :func:`~fmae_iat_plugin.evaluation.auc.subject_pairs`.
+
+    Raises:
+        ValueError: If the numbers of trainings or subjects differ.
+    """
+    if len(ours) != len(base) or ours[0].wins.shape != base[0].wins.shape:
+        raise ValueError('both experiments must have the same subjects, AUs and number of '
+                         'trainings. Remedy: finish all folds and seeds of both.')
+    return _columns([_less(partial(auc_from_pairs, a), partial(auc_from_pairs, b))
+                     for a, b in zip(ours, base)], len(ours[0].wins), confidence, seed, units)
+
+
+def auc_scores(found: Sequence[PairCounts], confidence: float = 0.95, seed: int = 0,
+               units: Optional[Sequence] = None) -> Difference:
+    """Areas with their intervals; the arguments are those of :func:`compare_auc`."""
+    return _columns([partial(auc_from_pairs, one) for one in found], len(found[0].wins),
+                    confidence, seed, units)
+
+
+def _trainings(counts: np.ndarray) -> list:
+    """A statistic for each training of ``[4, (K,) S, C]``: ``[R, S] -> [R, 1 + C]``."""
+    counts = counts.reshape(4, -1, *counts.shape[-2:])
+    return [partial(_drawn, one) for one in counts.swapaxes(0, 1)]
 
 
 def _drawn(counts: np.ndarray, draws: np.ndarray) -> np.ndarray:
-    """F1 of each draw, averaged over seeds: ``[4, (K,) S, C]``, ``[R, S]`` -> ``[R, 1 + C]``."""
-    counts = counts.reshape(4, -1, *counts.shape[-2:])
-    total = np.zeros((len(draws), counts.shape[-1] + 1))
-    number = np.zeros_like(total)
-    for one in counts.swapaxes(0, 1):
-        f1 = _f1(np.einsum('rs,ksc->krc', draws, one))
-        total += np.nan_to_num(f1)
-        number += ~np.isnan(f1)
-    return np.where(number > 0, total / np.maximum(number, 1), np.nan)
+    """F1 of each draw from counts ``[4, S, C]``: ``[R, S]`` -> ``[R, 1 + C]``."""
+    return _f1(np.einsum('rs,ksc->krc', draws, counts))
 
 
-def _columns(statistic, shape: Tuple[int, int], confidence: float, seed: int) -> Difference:
-    """Values and intervals of all columns, from the same draws."""
-    drawn: List[np.ndarray] = []  # the seed is the same for every column, and so are the draws
+def _less(ours, base):
+    return lambda draws: ours(draws) - base(draws)
 
-    def column(draws: np.ndarray, k: int) -> np.ndarray:
-        if not drawn:
-            drawn.append(statistic(draws))
-        return drawn[0][:, k]
 
-    subjects, aus = shape
-    intervals = [bootstrap(partial(column, k=k), subjects, confidence, seed)
-                 for k in range(aus + 1)]
-    whole = statistic(np.ones((1, subjects), dtype=int))[0]
-    return Difference(whole, np.array(intervals), subjects)
+def _mean(statistics: list):
+    return lambda draws: unit_means(np.stack([one(draws) for one in statistics]),
+                                    [0] * len(statistics))[0]
+
+
+def _columns(statistics: list, subjects: int, confidence: float, seed: int,
+             units: Optional[Sequence]) -> Difference:
+    """Values and intervals of all columns."""
+    units = list(range(len(statistics))) if units is None else units
+    found = effects(statistics, subjects, units, confidence, seed)
+    return Difference(np.array([one.mean for one in found]),
+                      np.array([one.interval for one in found]), subjects,
+                      np.array([one.p for one in found]), found[0].trainings)
+
+
+def experiment_pairs(seeds: Sequence[Sequence[Predictions]]) -> List[PairCounts]:
+    """Of each training, over the pooled frames of its folds, with the people in the order of
+    :func:`experiment_counts`."""
+    out = []
+    for predictions in seeds:
+        who = np.concatenate([[subject_name(found, k) for k in found.subjects]
+                              for found in predictions])
+        pooled, labels = (np.concatenate([getattr(found, key) for found in predictions])
+                          for key in ('scores', 'labels'))
+        out.append(subject_pairs(pooled, labels, who))
+    return out
 
 
 def experiment_counts(seeds: Sequence[Sequence[Predictions]]

@@ -2,14 +2,14 @@
 """Frozen features of a backbone, for the identity probe and for t-SNE."""
 
 import time
-from typing import NamedTuple
+from typing import NamedTuple, Tuple
 
 import numpy as np
 import torch
 from mmengine.dataset import default_collate
 from rich.progress import Progress
 from torch import nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Subset
 
 _SLOW = 5.0  # seconds after which a progress bar is shown
 
@@ -44,6 +44,37 @@ def draw_frames(subjects: np.ndarray, frames: int, seed: int = 0) -> np.ndarray:
         rng = np.random.default_rng([seed, int(subject)])
         chosen.append(rng.permutation(np.flatnonzero(subjects == subject))[:frames])
     return np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, int)
+
+
+def frame_notes(data: Dataset) -> Tuple[np.ndarray, np.ndarray]:
+    """Subject ``[N]`` (-1 = unknown) and sequence ``[N]`` ('' = unknown) of each frame, without
+    decoding an image."""
+    notes = [(info.get('subject', -1), str(info.get('sequence', '')))
+             for info in map(data.get_data_info, range(len(data)))]
+    return (np.array([subject for subject, _ in notes], dtype=np.int64),
+            np.array([sequence for _, sequence in notes], dtype=str))
+
+
+class DrawnFrames:
+    """The frames of a probe, drawn before any is read.
+
+    Args:
+        data: A data set of MMPretrain with its *test* pipeline.
+        split: Of :func:`~fmae_iat_plugin.evaluation.identity_probe.split_frames`, its frames
+            numbered as in ``data``.
+    """
+
+    def __init__(self, data: Dataset, split):
+        self.rows = np.unique(np.concatenate([split.train, split.test]))
+        self.subset = Subset(data, self.rows.tolist())
+        self.split = split
+
+    def features(self, model: nn.Module, **options) -> Tuple[np.ndarray, np.ndarray]:
+        """Features of the training and the test frames, in the order of the split; options are
+        those of :func:`extract_features`."""
+        found = extract_features(model, self.subset, **options).features
+        return tuple(found[np.searchsorted(self.rows, rows)]
+                     for rows in (self.split.train, self.split.test))
 
 
 @torch.no_grad()

@@ -36,19 +36,48 @@ def bootstrap(statistic: Callable[[np.ndarray], np.ndarray], subjects: int,
     Raises:
         ValueError: If there are fewer than two subjects, which have no spread.
     """
-    with needs_extra('analysis', 'intervals over people'):
-        from scipy import stats
+    return bootstrap_quantiles(bootstrap_draws(statistic, subjects, seed, resamples), subjects,
+                               confidence)
+
+
+def bootstrap_draws(statistic: Callable[[np.ndarray], np.ndarray], subjects: int, seed: int = 0,
+                    resamples: int = RESAMPLES) -> np.ndarray:
+    """The statistic of each draw, ``[resamples]``, NaN where it is undefined; see
+    :func:`bootstrap`."""
     if subjects < 2:
         raise ValueError(f'an interval over subjects needs at least 2 subjects, got {subjects}')
     rng = np.random.default_rng(seed)
     draws = rng.multinomial(subjects, np.full(subjects, 1 / subjects), size=resamples)
-    values = np.asarray(statistic(draws), dtype=np.float64)
-    values = values[~np.isnan(values)]
-    if len(values) < resamples / 2:
+    return np.asarray(statistic(draws), dtype=np.float64)
+
+
+def bootstrap_quantiles(values: np.ndarray, subjects: int,
+                        confidence: float = 0.95) -> Tuple[float, float]:
+    """Expanded percentile interval from the draws of :func:`bootstrap_draws`."""
+    with needs_extra('analysis', 'intervals over people'):
+        from scipy import stats
+    known = values[~np.isnan(values)]
+    if len(known) < len(values) / 2:
         return float('nan'), float('nan')
     wide = stats.t.ppf((1 + confidence) / 2, subjects - 1) * np.sqrt(subjects / (subjects - 1))
-    low, high = np.quantile(values, [stats.norm.cdf(-wide), stats.norm.cdf(wide)])
+    low, high = np.quantile(known, [stats.norm.cdf(-wide), stats.norm.cdf(wide)])
     return float(low), float(high)
+
+
+def bootstrap_p(values: np.ndarray, subjects: int) -> float:
+    """Two-sided p value of 0: one minus the confidence at which the interval of
+    :func:`bootstrap_quantiles` just reaches 0; not below that of half a draw."""
+    with needs_extra('analysis', 'intervals over people'):
+        from scipy import stats
+    known = values[~np.isnan(values)]
+    if len(known) < len(values) / 2:
+        return float('nan')
+    if (known == 0).all():
+        return 1.0
+    share = min((known <= 0).mean(), (known >= 0).mean())
+    share = min(max(share, 0.5 / len(known)), 0.5)
+    return float(2 * stats.t.cdf(stats.norm.ppf(share) * np.sqrt((subjects - 1) / subjects),
+                                 subjects - 1))
 
 
 def bootstrap_mean(values: Sequence[float], confidence: float = 0.95,

@@ -136,7 +136,7 @@ def ablations(experiments: Dict[str, List[Run]], base: str,
     """
     members: Dict[str, List[str]] = {kind: [ours] for kind in ('lambda', 'head', 'ramp')}
     members['size'] = [base]
-    places = {name: {(run.fold, run.seed): run for run in runs}
+    places = {name: {(run.fold, *run.training): run for run in runs}
               for name, runs in experiments.items()}
     for name in experiments:
         common = places[name].keys() & places[base].keys() & places[ours].keys()

@@ -11,13 +11,17 @@ import numpy as np
 
 from fmae_iat_plugin.action_units import au_name, parse_au
 from fmae_iat_plugin.errors import say_error
+from fmae_iat_plugin.evaluation.auc import auc_from_pairs
 from fmae_iat_plugin.evaluation.comparison import (
     Difference,
     Row,
     compare,
+    compare_auc,
     experiment_counts,
+    experiment_pairs,
     published_rows,
 )
+from fmae_iat_plugin.evaluation.nested import noise_floor, training_units
 from fmae_iat_plugin.evaluation.predictions import Predictions, read_predictions
 from fmae_iat_plugin.files import write_whole
 from fmae_iat_plugin.visualization.tables import FORMATS, difference_table, f1_table
@@ -26,6 +30,8 @@ from .run_plan import Run
 from .run_results import read_runs, summarize
 
 HONEST = 'F1@0.5 of the last epoch, frames of all folds pooled, in percent; mean over seeds'
+AUC = ('AUC of the last epoch, frames of all folds pooled, in percent; it has no threshold; mean '
+       'over seeds')
 PAPER = ("F1 in the paper's mode, in percent: best epoch and threshold chosen on each test fold, "
          'folds averaged; mean over seeds')
 
@@ -50,6 +56,37 @@ def collect(folders: Sequence[str]) -> Dict[str, List[Run]]:
     return found
 
 
+def floor_of(first: Sequence[Run], second: Sequence[Run]) -> Dict[str, float]:
+    """The noise floor of the mean F1@0.5 and AUC of two experiments, in points: the difference that
+    two sets of trainings of one recipe have by chance, from the spread over splits or seeds."""
+    by_unit: List[Dict[str, Dict]] = []
+    for runs in (first, second):
+        names, units = sorted({run.training for run in runs}), units_of(runs)
+        of = dict(zip(names, units))
+        table = next(iter(summarize(runs)['experiments'].values()))['seeds']
+        values: Dict[str, Dict] = {'f1': {}, 'auc': {}}
+        for row in table:
+            unit = of[row['split'], row['seed']]
+            values['f1'].setdefault(unit, []).append(row['pooled'])
+            values['auc'].setdefault(unit, []).append(row['auc'])
+        by_unit.append(values)
+    return {key: noise_floor(*([float(np.mean(part)) for part in values[key].values()]
+                               for values in by_unit)) for key in ('f1', 'auc')}
+
+
+def auc_rows(experiments: Dict[str, List[Run]],
+             names: Optional[Sequence[str]] = None) -> List[Row]:
+    """Rows of AUC in percent of the last epoch, over the pooled frames of all folds."""
+    out = []
+    for name, runs in experiments.items():
+        each = [auc_from_pairs(one, np.ones((1, len(one.wins))))[0]
+                for one in experiment_pairs(predictions_by_seed(runs))]
+        classes = read_predictions(runs[0].predictions).classes
+        order = [0] + [1 + classes.index(au) for au in (names or classes)]
+        out.append(_row(name, [row[order] for row in each]))
+    return out
+
+
 def rows(experiments: Dict[str, List[Run]],
          aus: Optional[Sequence[int]] = None) -> Tuple[List[Row], List[Row], Tuple[str, ...]]:
     """Honest rows, rows in the paper's mode, and the AUs' names, in the order of ``aus``.
@@ -69,12 +106,12 @@ def rows(experiments: Dict[str, List[Run]],
                              f'{", ".join(names)}. Remedy: compare experiments of one AU set.')
         honest.append(_row(name, [[seed['pooled'], *(seed['aus'][au] for au in names)]
                                   for seed in seeds]))
-        whole = {seed['seed'] for seed in seeds if seed['paper'] is not None}
+        whole = {(seed['split'], seed['seed']) for seed in seeds if seed['paper'] is not None}
         by_seed = defaultdict(list)
         for row in summary['runs']:
-            if row['seed'] in whole:
-                by_seed[row['seed']].append([row['paper']['mean'], *(row['paper']['aus'][au]
-                                                                     for au in names)])
+            if (row['split'], row['seed']) in whole:
+                by_seed[row['split'], row['seed']].append(
+                    [row['paper']['mean'], *(row['paper']['aus'][au] for au in names)])
         if by_seed:
             paper.append(_row(name, [np.mean(folds, axis=0) for folds in by_seed.values()]))
     return honest, paper, names or ()
@@ -87,15 +124,25 @@ def _row(name: str, seeds: list) -> Row:
 
 
 def predictions_by_seed(runs: Sequence[Run]) -> List[List[Predictions]]:
-    """Of each seed the predictions of its folds."""
+    """Of each training (split and seed, ascending) the predictions of its folds."""
     seeds = defaultdict(list)
-    for run in sorted(runs, key=lambda run: (run.seed, run.fold)):
-        seeds[run.seed].append(read_predictions(run.predictions))
+    for run in sorted(runs, key=lambda run: (run.training, run.fold)):
+        seeds[run.training].append(read_predictions(run.predictions))
     return list(seeds.values())
 
 
-def difference(ours: Sequence[Run], base: Sequence[Run]) -> Tuple[Difference, Tuple[str, ...]]:
+def units_of(runs: Sequence[Run]) -> list:
+    """What counts as an independent training, for each of :func:`predictions_by_seed`."""
+    trainings = sorted({run.training for run in runs})
+    return training_units(*zip(*trainings))
+
+
+def difference(ours: Sequence[Run], base: Sequence[Run],
+               score: str = 'f1') -> Tuple[Difference, Tuple[str, ...]]:
     """F1@0.5 of one experiment minus that of another, and the AUs' names.
+
+    Args:
+        score: ``'f1'``, or ``'auc'``.
 
     Raises:
         ValueError: If they have other AUs, or were not tested on the same subjects.
@@ -108,7 +155,11 @@ def difference(ours: Sequence[Run], base: Sequence[Run]) -> Tuple[Difference, Tu
     if people != others:
         raise ValueError(f'tested on different subjects: {len(people)} and {len(others)}. Remedy: '
                          'finish all folds of both.')
-    return compare(a, b), classes
+    units = units_of(ours) if units_of(ours) == units_of(base) else None
+    if score == 'auc':
+        ours_pairs, base_pairs = map(experiment_pairs, found)
+        return compare_auc(ours_pairs, base_pairs, units=units), classes
+    return compare(a, b, units=units), classes
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
@@ -129,6 +180,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
         honest, paper, names = rows(experiments, aus)
         columns = ['mean', *names]
         parts = [f1_table(honest, columns, HONEST, args.format)]
+        beside = {row.name: experiments[row.name] for row in honest}
+        parts.append(f1_table(auc_rows(beside, names), columns, AUC, args.format))
         if known or paper:
             caption = f'{PAPER}. Published: {source}' if known else PAPER
             parts.append(f1_table([*known, *paper], columns, caption, args.format))
@@ -137,10 +190,13 @@ def main(arguments: Optional[List[str]] = None) -> int:
             if missing:
                 raise ValueError(f'no experiment {missing[0]!r}. Remedy: one of '
                                  f'{", ".join(experiments)}.')
-            found, classes = difference(*(experiments[name] for name in pair))
-            parts.append(difference_table(found, ['mean', *(au_name(parse_au(name))
-                                                            for name in classes)],
-                                          f'{pair[0]} minus {pair[1]}', args.format))
+            first, second = (experiments[name] for name in pair)
+            floor = floor_of(first, second)
+            for score, title in (('f1', 'F1@0.5'), ('auc', 'AUC')):
+                found, classes = difference(first, second, score)
+                parts.append(difference_table(
+                    found, ['mean', *(au_name(parse_au(name)) for name in classes)],
+                    f'{pair[0]} minus {pair[1]}', args.format, title, floor[score]))
     except (ValueError, OSError) as error:
         return say_error(error)
     text = '\n'.join(parts)

@@ -39,7 +39,7 @@ from fmae_iat_plugin.files import hold_folder
 from fmae_iat_plugin.parallel import counting_bar, watch_parent
 
 from .run_cost import write_cost
-from .run_features import FEATURE_FRAMES, choose_frames, write_features
+from .run_features import FEATURE_FRAMES, choose_frames, untrained_model, write_features
 from .run_plan import Run, plan_runs, run_config
 from .run_settings import check_run, config_digest, unfinished
 
@@ -88,7 +88,7 @@ def _train_and_test(run: Run, cfg: Config, launcher: str, resume: bool, feature_
     if keeps:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         load_checkpoint(model, last, map_location='cpu')  # what is tested, also with averaging
-        write_features(run.features, model, frames)
+        write_features(run.features, model, frames, untrained_model(cfg))
     cfg = run_config(run)
     cfg.launcher, cfg.load_from = launcher, last
     cfg.log_level = log_level or cfg.get('log_level', 'INFO')
@@ -233,6 +233,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('config', nargs='+', help='NAME_fold1.py ..., or a config whose data set '
                         'has folds=N')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0])
+    parser.add_argument('--splits', type=int, default=1, metavar='N', help='the folds as they are '
+                        'and N - 1 random ones, whose spread is the noise floor of a comparison')
     parser.add_argument('--folds', type=int, nargs='+', help='only these folds')
     parser.add_argument('--out', default='work_dirs/cross_validation')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={},
@@ -294,7 +296,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
             raise ValueError(f'--feature-frames is {args.feature_frames}. Remedy: 0 for none, or '
                              'more.')
         runs = plan_runs(args.config, args.seeds, args.out, args.folds, args.cfg_options,
-                         _variants(args.variant))
+                         _variants(args.variant), args.splits)
         if args.launcher == 'slurm':
             failed = submit(runs, args.out, 'slurm', args.processes, args.resume, args.slurm,
                             args.feature_frames)
@@ -311,7 +313,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
         sys.stderr.write(STOPPED)
         return 130
     for run in failed:
-        sys.stderr.write(f'failed: {run.experiment}, fold {run.fold}, seed {run.seed}: see '
+        sys.stderr.write(f'failed: {run.experiment}, split {run.split}, fold {run.fold}, seed '
+                         f'{run.seed}: see '
                          f'{run.work_dir}/stdout.log\n')
     sys.stdout.write(write_results(args.out))
     return 1 if failed else 0

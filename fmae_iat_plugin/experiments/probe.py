@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Dict, List, Optional
 
-import numpy as np
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from mmpretrain.registry import DATASETS
@@ -15,7 +14,9 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from fmae_iat_plugin.errors import say_error
-from fmae_iat_plugin.evaluation import ProbeResult, extract_features, identity_probe
+from fmae_iat_plugin.evaluation import ProbeResult
+from fmae_iat_plugin.evaluation.features import DrawnFrames, frame_notes
+from fmae_iat_plugin.evaluation.identity_probe import probe_split, split_frames
 from fmae_iat_plugin.files import write_whole
 
 RANDOM, SEQUENCES = 'frames drawn at random', 'other sequences than in training'
@@ -23,7 +24,8 @@ RANDOM, SEQUENCES = 'frames drawn at random', 'other sequences than in training'
 
 def probe_model(model: nn.Module, data: Dataset, train: int = 70, test: int = 30, seed: int = 0,
                 num_workers: int = 0) -> Dict[str, ProbeResult]:
-    """Probe a model's frozen feature, as the paper does and by sequence.
+    """Probe a model's frozen feature, as the paper does and by sequence. The frames are drawn
+    first, and only these are read.
 
     Args:
         model: See :func:`~fmae_iat_plugin.evaluation.extract_features`.
@@ -35,12 +37,15 @@ def probe_model(model: nn.Module, data: Dataset, train: int = 70, test: int = 30
         dict: :data:`RANDOM` -> the paper's split; :data:`SEQUENCES` -> no sequence on both sides,
         where the table has a column ``sequence``.
     """
-    found = extract_features(model, data, num_workers=num_workers)
-    sequences = np.array([data.get_data_info(k).get('sequence', '') for k in range(len(data))])
-    out = {RANDOM: identity_probe(found.features, found.subjects, train, test, seed)}
+    subjects, sequences = frame_notes(data)
+    splits = {RANDOM: None}
     if (sequences != '').any():
-        out[SEQUENCES] = identity_probe(found.features, found.subjects, train, test, seed,
-                                        sequences=sequences)
+        splits[SEQUENCES] = sequences
+    out = {}
+    for name, apart in splits.items():
+        drawn = DrawnFrames(data, split_frames(subjects, train, test, seed, apart))
+        out[name] = probe_split(drawn.split, *drawn.features(model, num_workers=num_workers),
+                                seed=seed, by_sequence=apart is not None)
     return out
 
 
@@ -74,7 +79,7 @@ def as_text(table: dict) -> str:
         lines.append(f'{split}: {row["subjects"]} people, {row["train"]} + {row["test"]} frames '
                      f'each, chance {row["chance"]:.1f} %'
                      + (f', {len(row["left_out"])} people have too few' * bool(row['left_out'])))
-        for kind, name in (('paper', "paper's probe, last epoch"),
+        for kind, name in (('paper', 'paper, no augmentation'),
                            ('logistic', 'logistic regression')):
             low, high = row[kind]['interval']
             lines.append(f'  {name:<26} {row[kind]["accuracy"]:5.1f} %  '

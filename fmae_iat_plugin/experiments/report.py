@@ -14,7 +14,14 @@ import numpy as np
 
 from fmae_iat_plugin.errors import say_error
 from fmae_iat_plugin.evaluation import evidence
-from fmae_iat_plugin.evaluation.comparison import Row, published_rows, ranks
+from fmae_iat_plugin.evaluation.comparison import (
+    Difference,
+    Row,
+    compare,
+    published_rows,
+    ranks,
+)
+from fmae_iat_plugin.evaluation.nested import Effect
 from fmae_iat_plugin.evaluation.predictions import Predictions, read_predictions
 from fmae_iat_plugin.evaluation.published_ablations import published_ablation
 
@@ -22,6 +29,8 @@ from . import compare as tables
 from .ablations import Setting, ablations, run_dump, setting
 from .report_claims import claims
 from .report_scores import (
+    adversary_curves,
+    auc_block,
     best_epochs,
     calibration_block,
     cooccurrence_block,
@@ -30,11 +39,13 @@ from .report_scores import (
     f1_block,
     last_identity_loss,
     mean_curve,
+    tuned_counts,
     tuned_f1,
 )
 from .run_identity import (
     KINDS,
     RunIdentity,
+    control_falls,
     eer_table,
     measure,
     probe_fall,
@@ -77,7 +88,7 @@ def _complete(runs: Sequence[Run]) -> List[Run]:
     """The runs of the seeds that have all folds."""
     folds = {run.fold for run in runs}
     return [run for run in runs
-            if {other.fold for other in runs if other.seed == run.seed} == folds]
+            if {other.fold for other in runs if other.training == run.training} == folds]
 
 
 def _f1_rows(honest: Sequence[Row]) -> List[dict]:
@@ -93,7 +104,8 @@ def experiment_block(runs: Sequence[Run], found: Sequence[RunIdentity], seed: in
     whole: Setting = setting(run_dump(runs[0]))
     return dict(
         folds=summary['folds'], seeds=[row['seed'] for row in summary['seeds']], runs=len(runs),
-        setting=whole._asdict(), f1=f1_block(runs, seed), tuned=tuned_f1(runs),
+        setting=whole._asdict(), f1=f1_block(runs, seed), auc=auc_block(runs, seed),
+        tuned=tuned_f1(runs), trainings=len(set(tables.units_of(runs))),
         over_seeds={key: summary[key] for key in ('fold_mean', 'pooled', 'auc', 'paper')},
         best_epochs=best_epochs(runs), calibration=calibration_block(runs),
         probe={split: probe_table(found, split) for split in ('random', 'sequences')},
@@ -130,10 +142,12 @@ def ablation_rows(kind: str, members: Experiments, identity: Dict[str, RunIdenti
         rows.append(dict(
             name=name, **setting(run_dump(runs[0]))._asdict(), runs=len(runs),
             f1=dict(mean=block['mean'], interval=block['interval']),
+            auc={key: auc_block(runs, seed)[key] for key in ('mean', 'interval')},
             probe=None if probe is None else {kind: probe[kind] for kind in KINDS},
             chance=None if probe is None else probe['chance'], best_epochs=epochs,
             best_epoch=None if epochs is None else float(np.mean(epochs)),
-            places=[[run.fold, run.seed] for run in runs], id_loss=last_identity_loss(runs)))
+            places=[[run.fold, *((run.split, ) * (run.split > 0)), run.seed] for run in runs],
+            id_loss=last_identity_loss(runs)))
     labels = [_label(kind, row) for row in rows]
     alike = len(set(labels)) < len(labels)  # such as one encoder, pretrained in two ways
     return [dict(row, label=row['name'] if alike else label,
@@ -169,8 +183,8 @@ def build(experiments: Experiments, base: str, ours: str, frames: Tuple[int, int
             raise ValueError(f'no seed of {name} has all its folds. Remedy: finish it with '
                              'tools/cross_validate.py.')
     whole = {name: runs for name, runs in whole.items() if runs}
-    places = {(run.fold, run.seed) for run in whole[base]}
-    if {(run.fold, run.seed) for run in whole[ours]} != places:
+    places = {(run.fold, run.training) for run in whole[base]}
+    if {(run.fold, run.training) for run in whole[ours]} != places:
         raise ValueError(f'{base} and {ours} have different folds or seeds. Remedy: finish both.')
     folds = {fold for fold, _ in places}
     beside = {name: whole[name] for name in dict.fromkeys((base, ours, *whole))
@@ -178,24 +192,31 @@ def build(experiments: Experiments, base: str, ours: str, frames: Tuple[int, int
     known, aus, source = published_rows(published) if published else ([], None, '')
     honest, paper, classes = tables.rows(beside, aus)
     identity = measure([run for runs in whole.values() for run in runs], frames, sequence_frames,
-                       seed, workers)
+                       seed, workers, [run.work_dir for run in whole[base]])
     probes = {name: [identity[run.work_dir] for run in runs if run.work_dir in identity]
               for name, runs in whole.items()}
     difference, columns = tables.difference(whole[ours], whole[base])
+    auc_difference, _ = tables.difference(whole[ours], whole[base], score='auc')
     blocks = {name: experiment_block(runs, probes[name], seed) for name, runs in whole.items()}
     groups = ablations(whole, base, ours)
-    first = {name: min(whole[name], key=lambda run: (run.seed, run.fold)) for name in (base, ours)}
+    first = {name: min(whole[name], key=lambda run: (run.training, run.fold))
+             for name in (base, ours)}
     samples, missing = _samples({name: read_predictions(run.predictions)
                                  for name, run in first.items()}, seed)
     report = dict(
         title=title, base=base, ours=ours, published=published,
         aus=evidence.au_titles(columns), table_aus=list(classes),
-        data=data_block([run for run in whole[base] if run.seed == first[base].seed]),
+        data=data_block([run for run in whole[base] if run.training == first[base].training]),
         experiments=blocks, beside=list(beside),
-        tables=dict(honest=_f1_rows(honest), paper=_f1_rows([*known, *paper]), source=source),
-        difference=dict(columns=['mean', *columns], values=difference.values.tolist(),
-                        intervals=difference.intervals.tolist(), people=difference.subjects,
-                        significant=difference.significant.tolist()),
+        tables=dict(honest=_f1_rows(honest), paper=_f1_rows([*known, *paper]), source=source,
+                    auc=_f1_rows(tables.auc_rows(beside, classes))),
+        difference=_difference(difference, columns),
+        auc_difference=_difference(auc_difference, columns),
+        tuned_difference=_tuned_difference(whole[ours], whole[base], columns, seed),
+        noise_floor={key: None if np.isnan(value) else value for key, value in
+                     tables.floor_of(whole[ours], whole[base]).items()},
+        controls={name: dict(mean=found['mean'], fall=_effect(found['fall']))
+                  for name, found in control_falls(probes[base]).items()},
         falls={split: {kind: _effect(probe_fall(probes[base], probes[ours], split, kind))
                        for kind in KINDS} for split in ('random', 'sequences')},
         eer_rise=eer_table(probes[ours], probes[base]),
@@ -203,7 +224,8 @@ def build(experiments: Experiments, base: str, ours: str, frames: Tuple[int, int
         ablations={kind: ablation_rows(kind, members, identity, seed, published)
                    for kind, members in groups.items()},
         curves={key: {name: mean_curve(whole[name], key) for name in (base, ours)}
-                for key in ('f1/mean', 'identity/paper')},
+                for key in ('f1/mean', 'auc/mean', 'identity/paper')},
+        adversary=adversary_curves(whole[ours]),
         first={name: dict(fold=run.fold, seed=run.seed) for name, run in first.items()},
         samples=samples, missing=missing)
     purities = [blocks[name]['purity'] for name in (ours, base)]
@@ -212,18 +234,37 @@ def build(experiments: Experiments, base: str, ours: str, frames: Tuple[int, int
     report['claims'] = claims(report, groups)
     report['summary'] = summary or _summary(report)
     report['caveat'] = caveat or (
-        'Judged by 95 % intervals over people (for the best epoch: over seeds): “reproduced” when '
-        'the whole interval lies on the claimed side, “not reproduced” when it lies on the other, '
-        '“not enough data” when it includes no difference or nothing was run. The marks are not '
-        'corrected for the number of claims.')
+        'Intervals are of 95 %, over people and trainings (seeds, or splits where there are '
+        'several). A verdict needs the effect to differ from 0 after Holm’s correction for the '
+        'number of claims: “reproduced” on the claimed side, “not reproduced” on the other, “not '
+        'enough data” if that cannot be told or nothing was run, “threshold effect” where F1 rises '
+        'and no measure without a threshold does. With one training the verdict is about this '
+        'checkpoint, not about the method. The marks in the tables are not corrected.')
     report['setup'] = {**(setup or {}), **_setup(report, frames, sequence_frames, seed)}
     report['configs'] = {name: run_dump(runs[0]).pretty_text for name, runs in whole.items()}
     report['versions'] = {name: _versions(runs) for name, runs in whole.items()}
     return report, figures(report, first, identity)
 
 
-def _effect(found: Optional[tuple]) -> Optional[dict]:
-    return None if found is None else dict(mean=found[0], interval=list(found[1]))
+def _effect(found: Optional[Effect]) -> Optional[dict]:
+    return None if found is None else dict(mean=found.mean, interval=list(found.interval),
+                                           p=found.p, trainings=found.trainings)
+
+
+def _difference(found: Difference, columns: Sequence[str]) -> dict:
+    return dict(columns=['mean', *columns], values=found.values.tolist(),
+                intervals=found.intervals.tolist(), people=found.subjects,
+                significant=found.significant.tolist(), p=found.p.tolist(),
+                trainings=found.trainings)
+
+
+def _tuned_difference(ours: Sequence[Run], base: Sequence[Run], columns: Sequence[str],
+                      seed: int) -> Optional[dict]:
+    """Of F1 at tuned thresholds; None if a run has none."""
+    first, second = (tuned_counts(runs) for runs in (ours, base))
+    if first is None or second is None:
+        return None
+    return _difference(compare(first, second, seed=seed, units=tables.units_of(ours)), columns)
 
 
 def _samples(predictions: Dict[str, Predictions], seed: int) -> Tuple[list, List[str]]:

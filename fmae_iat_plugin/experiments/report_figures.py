@@ -19,7 +19,14 @@ from .run_plan import Run
 
 XLABELS = dict(head='layers of the identity head', ramp='lambda over the training',
                size='encoder (width x depth)')
-PROBE = "identity, paper's probe (%)"
+PROBE = "identity, paper's probe, not augmented (%)"
+#: figure of the adversary -> label of its axis, and what AdversaryMonitorHook's scalars are called
+ADVERSARY = dict(
+    adversary_loss=('identity loss', dict(loss='identity loss', floor='guessing the rates',
+                                          ceiling='saying nothing')),
+    adversary_head=('frames named (%)', dict(fresh='probe fitted now', head='head in the game')),
+    adversary_share=('share of the gradient', dict(common_share='along the common direction')),
+    adversary_norm=('length', dict(feature_norm='feature')))
 
 
 def _array(values) -> np.ndarray:
@@ -61,6 +68,7 @@ def figures(report: dict, first: Dict[str, Run],
         {name: np.array([_array(row) for row in table]) / 100
          for name, table in together['tables'].items()}, together['classes']),
         'Action units that occur together')
+    out.update(_adversary(report['adversary'] or {}))
     for kind, rows in report['ablations'].items():
         out[kind] = _sweep(kind, rows)
     return {name: svg for name, svg in out.items() if svg}
@@ -81,6 +89,18 @@ def _tsne(report: dict, first: Dict[str, Run],
     return svgs
 
 
+def _adversary(curves: Dict[str, List[list]]) -> Dict[str, str]:
+    """One figure for each question that the monitor answers."""
+    out = {}
+    for name, (label, lines) in ADVERSARY.items():
+        known = {title: (np.array(curves[key][0]), np.array(curves[key][1]))
+                 for key, title in lines.items() if key in curves}
+        if known:
+            chance = curves['chance'][1][0] if name == 'adversary_head' else None
+            out[name] = to_svg(plot_by_epoch(known, label, chance=chance), f'{label} by epoch')
+    return out
+
+
 def _curves(report: dict, key: str, ylabel: str) -> Optional[str]:
     curves = {name: curve for name, curve in report['curves'][key].items() if curve is not None}
     if not curves:
@@ -92,7 +112,8 @@ def _curves(report: dict, key: str, ylabel: str) -> Optional[str]:
 
 def _sweep(kind: str, rows: List[dict]) -> str:
     labels = [row['label'] for row in rows]
-    values = {'F1 (%)': [(row['f1']['mean'], *row['f1']['interval']) for row in rows]}
+    values = {title: [(row[key]['mean'], *row[key]['interval']) for row in rows]
+              for key, title in (('f1', 'F1 (%)'), ('auc', 'AUC (%)'))}
     chance = {}
     if all(row['probe'] is not None for row in rows):
         values[PROBE] = [(row['probe']['paper']['mean'], *row['probe']['paper']['interval'])

@@ -8,22 +8,27 @@ from typing import Dict, List, Optional, Sequence
 import numpy as np
 
 from fmae_iat_plugin.evaluation.calibration import calibration
-from fmae_iat_plugin.evaluation.comparison import experiment_counts, scores
+from fmae_iat_plugin.evaluation.comparison import (
+    auc_scores,
+    experiment_counts,
+    experiment_pairs,
+    scores,
+)
 from fmae_iat_plugin.evaluation.cooccurrence import cooccurrence, distance
 from fmae_iat_plugin.evaluation.intervals import mean_f1
 from fmae_iat_plugin.evaluation.predictions import Predictions, read_predictions
 from fmae_iat_plugin.evaluation.scores import Counts, f1_from_counts, threshold_counts
 from fmae_iat_plugin.visualization.curves import metric_by_epoch, read_scalars
 
-from .compare import predictions_by_seed
+from .compare import predictions_by_seed, units_of
 from .run_cost import COST
 from .run_plan import Run
 from .run_results import paper_choice
 
 
 def f1_block(runs: Sequence[Run], seed: int = 0) -> dict:
-    """F1@0.5 of runs in percent: over the pooled folds, averaged over seeds; 95 % intervals over
-    people; and each person's.
+    """F1@0.5 of runs in percent: over the pooled folds, averaged over trainings; 95 % intervals
+    over people and trainings; and each person's.
 
     Returns:
         dict: ``mean``, ``interval``, ``aus`` and ``aus_intervals`` by name, ``people`` (names),
@@ -33,7 +38,7 @@ def f1_block(runs: Sequence[Run], seed: int = 0) -> dict:
     seeds = predictions_by_seed(runs)
     classes = seeds[0][0].classes
     counts, people = experiment_counts(seeds)
-    found = scores(counts, seed=seed)
+    found = scores(counts, seed=seed, units=units_of(runs))
     each = 100 * np.stack([mean_f1(one) for one in counts.swapaxes(0, 1)])  # [K, S]
     known = ~np.isnan(each)
     each = np.where(known.any(0), np.where(known, each, 0).sum(0) / np.maximum(known.sum(0), 1),
@@ -49,17 +54,40 @@ def f1_block(runs: Sequence[Run], seed: int = 0) -> dict:
         median=float(np.median(each[defined])) if len(defined) else float('nan'))
 
 
+def auc_block(runs: Sequence[Run], seed: int = 0) -> dict:
+    """AUC of runs in percent, as :func:`f1_block`: ``mean``, ``interval``, ``aus``,
+    ``aus_intervals``."""
+    seeds = predictions_by_seed(runs)
+    found = auc_scores(experiment_pairs(seeds), seed=seed, units=units_of(runs))
+    classes = seeds[0][0].classes
+    return dict(mean=found.values[0], interval=found.intervals[0].tolist(),
+                aus=dict(zip(classes, found.values[1:].tolist())),
+                aus_intervals=dict(zip(classes, found.intervals[1:].tolist())))
+
+
+def tuned_counts(runs: Sequence[Run]) -> Optional[np.ndarray]:
+    """Counts ``[4, K, S, C]`` of K trainings at the thresholds that each run tuned on held-out
+    training subjects; None if a run has none."""
+    if any(found.thresholds is None or np.isnan(found.thresholds).any()
+           for found in (read_predictions(run.predictions) for run in runs)):
+        return None
+    return experiment_counts(
+        # scores at a threshold of their own, as scores at 0.5
+        [[found._replace(scores=np.where(found.scores >= found.thresholds, 1., 0.))
+          for found in parts] for parts in predictions_by_seed(runs)])[0]
+
+
 def tuned_f1(runs: Sequence[Run]) -> Optional[dict]:
     """F1 in percent at the thresholds that each run tuned on held-out training subjects
     (``ThresholdHook``), pooled over folds and averaged over seeds; None if a run has none."""
-    seeds: Dict[int, np.ndarray] = {}
+    seeds: Dict[tuple, np.ndarray] = {}
     for run in runs:
         found = read_predictions(run.predictions)
         if found.thresholds is None or np.isnan(found.thresholds).any():
             return None
         counts = np.stack(threshold_counts(found.scores, found.labels,
                                            found.thresholds[None]))[:, 0]
-        seeds[run.seed] = seeds.get(run.seed, 0) + counts
+        seeds[run.training] = seeds.get(run.training, 0) + counts
     each = 100 * np.stack([f1_from_counts(Counts(*counts)) for counts in seeds.values()])
     return dict(mean=float(np.nanmean(each, axis=1).mean()),
                 aus=dict(zip(found.classes, each.mean(0).tolist())))
@@ -97,6 +125,18 @@ def mean_curve(runs: Sequence[Run], key: str) -> Optional[List[list]]:
     if any(not np.array_equal(epochs, curves[0][0]) for epochs, _ in curves):
         return None
     return [curves[0][0].tolist(), np.mean([values for _, values in curves], axis=0).tolist()]
+
+
+#: scalars of AdversaryMonitorHook that the page draws
+ADVERSARY = ('loss', 'floor', 'ceiling', 'common_share', 'feature_norm', 'head', 'fresh', 'chance')
+
+
+def adversary_curves(runs: Sequence[Run]) -> Optional[Dict[str, List[list]]]:
+    """What :class:`~fmae_iat_plugin.engine.AdversaryMonitorHook` logged, averaged over runs: name
+    -> ``[epochs, values]``; None if a run was not monitored."""
+    curves = {key: mean_curve(runs, f'adversary/{key}') for key in ADVERSARY}
+    known = {key: curve for key, curve in curves.items() if curve is not None}
+    return known if 'loss' in known else None
 
 
 def calibration_block(runs: Sequence[Run]) -> dict:

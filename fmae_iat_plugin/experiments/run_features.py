@@ -3,18 +3,22 @@
 
 import io
 from pathlib import Path
-from typing import List, NamedTuple, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
+import torch
 from mmengine.config import Config
-from mmpretrain.registry import DATASETS
+from mmpretrain.registry import DATASETS, MODELS
 from torch import nn
+from torch.nn import functional as F
 from torch.utils.data import Subset
 
+from fmae_iat_plugin.engine import derive_sizes
 from fmae_iat_plugin.evaluation import draw_frames, extract_features
 from fmae_iat_plugin.files import write_whole
 
 FEATURE_FRAMES = 200  # of each person: the paper's probe draws 100, by sequence it needs more
+PIXELS, UNTRAINED = 'pixels', 'untrained'
 
 
 class RunFeatures(NamedTuple):
@@ -26,6 +30,9 @@ class RunFeatures(NamedTuple):
         paths (np.ndarray): ``[N]`` image paths.
         sequences (np.ndarray): ``[N]`` sequence of each frame within its subject, '' = unknown.
         names (tuple[str]): Names of all subjects of the data set.
+        controls (dict[str, np.ndarray]): What tells people apart without having learned it, of the
+            same frames: :data:`PIXELS` ``[N, 768]``, 16 x 16 pixels, and :data:`UNTRAINED`
+            ``[N, D]``, the feature of the encoder as it was initialised. Empty in older files.
     """
 
     features: np.ndarray
@@ -33,6 +40,7 @@ class RunFeatures(NamedTuple):
     paths: np.ndarray
     sequences: np.ndarray
     names: Tuple[str, ...]
+    controls: Dict[str, np.ndarray] = {}
 
 
 class ChosenFrames(NamedTuple):
@@ -65,19 +73,45 @@ def choose_frames(cfg: Config, frames: int = FEATURE_FRAMES) -> ChosenFrames:
                         tuple(data.metainfo['subjects']), cfg.test_dataloader.get('num_workers', 0))
 
 
-def write_features(path: Path, model: nn.Module, chosen: ChosenFrames) -> None:
+def write_features(path: Path, model: nn.Module, chosen: ChosenFrames,
+                   untrained: Optional[nn.Module] = None) -> None:
     """Extract and write them.
 
     Args:
         path: ``.npz``, complete or absent.
         model: Trained.
         chosen: The frames.
+        untrained: See :func:`untrained_model`; with it the controls are kept.
     """
-    found = extract_features(model, chosen.data, num_workers=chosen.num_workers)
+    found = extract_features(model, chosen.data, num_workers=chosen.num_workers)._asdict()
+    if untrained is not None:
+        device = next(model.parameters()).device
+        found[UNTRAINED] = extract_features(untrained.to(device), chosen.data,
+                                            num_workers=chosen.num_workers).features
+        found[PIXELS] = np.stack([pixels(chosen.data[k]['inputs'])
+                                  for k in range(len(chosen.data))])
     stream = io.BytesIO()
-    np.savez(stream, **found._asdict(), names=np.array(chosen.names),
-             sequences=np.array(chosen.sequences))
+    np.savez(stream, **found, names=np.array(chosen.names), sequences=np.array(chosen.sequences))
     write_whole(path, stream.getvalue())
+
+
+def pixels(image: torch.Tensor) -> np.ndarray:
+    """An image ``[3, H, W]`` of 0..255 as 16 x 16 pixels, each the mean of its area: ``[768]``."""
+    return F.adaptive_avg_pool2d(image.float(), 16).flatten().numpy().astype(np.float16)
+
+
+def untrained_model(cfg: Config) -> nn.Module:
+    """The classifier of a run as it is initialised, without pretrained weights or adversary; the
+    random numbers of the process are left as they were."""
+    model = {**derive_sizes(cfg).model.to_dict()}
+    for part, key in ((model, 'pretrained'), (model, 'adversary'), (model['backbone'], 'init_cfg')):
+        if key in part:
+            part[key] = None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(cfg.get('randomness', {}).get('seed') or 0)
+        built = MODELS.build(model)
+        built.init_weights()
+    return built.eval()
 
 
 def read_features(path: Path) -> RunFeatures:
@@ -91,4 +125,5 @@ def read_features(path: Path) -> RunFeatures:
                                 '--feature-frames 0.')
     with np.load(path, allow_pickle=False) as data:
         return RunFeatures(data['features'], data['subjects'], data['paths'], data['sequences'],
-                           tuple(map(str, data['names'])))
+                           tuple(map(str, data['names'])),
+                           {name: data[name] for name in (PIXELS, UNTRAINED) if name in data})

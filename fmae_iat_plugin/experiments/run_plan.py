@@ -7,7 +7,7 @@ import re
 from contextlib import contextmanager
 from inspect import signature
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from mmengine.config import Config
 from mmpretrain.registry import DATASETS
@@ -31,6 +31,7 @@ class Run(NamedTuple):
         work_dir (str): Its folder.
         options (dict): Config options by dotted name; ``{fold}`` and ``{seed}`` within a string
             are filled in.
+        split (int): 0 = the folds as they are; another number: the subjects dealt anew.
     """
 
     experiment: str
@@ -39,6 +40,12 @@ class Run(NamedTuple):
     seed: int
     work_dir: str
     options: Dict[str, Any] = {}
+    split: int = 0
+
+    @property
+    def training(self) -> Tuple[int, int]:
+        """Split and seed: the runs of one training, a fold each, test everybody once."""
+        return self.split, self.seed
 
     @property
     def predictions(self) -> Path:
@@ -70,8 +77,8 @@ class Run(NamedTuple):
 def plan_runs(configs: Sequence[str], seeds: Sequence[int], out: str,
               folds: Optional[Sequence[int]] = None,
               options: Optional[Dict[str, Any]] = None,
-              variants: Optional[Dict[str, Dict[str, Any]]] = None) -> List[Run]:
-    """All runs, in ``OUT/EXPERIMENT/foldF_seedS``.
+              variants: Optional[Dict[str, Dict[str, Any]]] = None, splits: int = 1) -> List[Run]:
+    """All runs, in ``OUT/EXPERIMENT/foldF_seedS``, or of further splits ``splitN_foldF_seedS``.
 
     Args:
         configs: ``NAME_fold2.py`` is fold 2 of the experiment NAME. Another name stands for all
@@ -82,6 +89,7 @@ def plan_runs(configs: Sequence[str], seeds: Sequence[int], out: str,
         options: See :class:`Run`.
         variants: Name -> further options. With them each config makes an experiment
             ``NAME-VARIANT`` for each, and none of its own.
+        splits: Number of splits of the subjects into folds, the folds as they are among them.
 
     Raises:
         FileNotFoundError: If a config does not exist.
@@ -110,13 +118,15 @@ def plan_runs(configs: Sequence[str], seeds: Sequence[int], out: str,
         raise ValueError(f'the configs do not have the folds {missing}.')
     names = list(dict.fromkeys(name for name, _ in found))
     runs = [Run(name + suffix, found[name, fold], fold, seed,
-                str(Path(out, name + suffix, f'fold{fold}_seed{seed}')),
-                {**(options or {}), **more})
-            for seed in seeds for name in names
+                str(Path(out, name + suffix, f'split{split}_' * (split > 0)
+                         + f'fold{fold}_seed{seed}')), {**(options or {}), **more}, split)
+            for split in range(splits) for seed in seeds for name in names
             for suffix, more in ({f'-{key}': value for key, value in variants.items()}
                                  if variants else {'': {}}).items()
             for fold in sorted(fold for other, fold in found if other == name)]
     folders = [run.work_dir for run in runs]
+    if splits < 1:
+        raise ValueError(f'splits is {splits}. Remedy: 1 for the folds as they are, or more.')
     twice = next((folder for folder in folders if folders.count(folder) > 1), None)
     if twice is not None:
         raise ValueError(f'two runs would share the folder {twice}. Remedy: name each seed once, '
@@ -169,7 +179,7 @@ def run_config(run: Run) -> Config:
     with _fold_in_the_environment(run.fold):
         cfg = Config.fromfile(run.config)
     for loader in LOADERS:
-        _set_fold(cfg[loader].dataset, run.fold)
+        _set_fold(cfg[loader].dataset, run.fold, run.split)
     cfg.randomness.seed = run.seed
     values = {key: value.format(fold=run.fold, seed=run.seed) if isinstance(value, str) else value
               for key, value in run.options.items()}
@@ -179,8 +189,10 @@ def run_config(run: Run) -> Config:
     return cfg
 
 
-def _set_fold(dataset: dict, fold: int) -> None:
+def _set_fold(dataset: dict, fold: int, split: int) -> None:
     parts = [dataset, *dataset.get('datasets', ()), dataset.get('dataset')]
     for part in parts:
         if part is not None and 'fold' in part:
             part['fold'] = fold
+            if split:
+                part['split_seed'] = split

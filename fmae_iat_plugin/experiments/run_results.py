@@ -42,7 +42,7 @@ def read_runs(folder: str) -> List[Run]:
     if not runs:
         raise FileNotFoundError(f'{folder} holds no finished run. Remedy: python '
                                 f'tools/cross_validate.py CONFIG... --out {folder}')
-    return sorted(runs, key=lambda run: (run.experiment, run.seed, run.fold))
+    return sorted(runs, key=lambda run: (run.experiment, run.training, run.fold))
 
 
 def paper_choice(run: Run, classes: Sequence[str]) -> Optional[dict]:
@@ -63,8 +63,8 @@ def run_scores(run: Run) -> dict:
     after its epochs."""
     found = pool_predictions([run.predictions])
     scores = action_unit_scores(found.scores, found.labels, found.classes)
-    return dict(experiment=run.experiment, fold=run.fold, seed=run.seed, frames=len(found.scores),
-                f1=scores['f1/mean'], auc=scores['auc/mean'],
+    return dict(experiment=run.experiment, split=run.split, fold=run.fold, seed=run.seed,
+                frames=len(found.scores), f1=scores['f1/mean'], auc=scores['auc/mean'],
                 aus={name: scores[f'f1/{name}'] for name in found.classes},
                 paper=paper_choice(run, found.classes))
 
@@ -84,28 +84,30 @@ def summarize(runs: Sequence[Run]) -> dict:
 
     Returns:
         dict: ``runs``: :func:`run_scores` of each. ``experiments``: name -> ``folds``, ``seeds``
-        (a list of ``seed``, ``fold_mean``, ``pooled``, ``auc``, ``aus`` pooled, ``paper``: the
-        folds' average), and over the seeds with all folds ``fold_mean``, ``pooled``, ``auc``,
-        ``paper``, each ``mean`` and ``std``; ``incomplete``: seeds that lack a fold.
+        (a list of ``split``, ``seed``, ``fold_mean``, ``pooled``, ``auc``, ``aus`` pooled,
+        ``paper``: the folds' average), and over the seeds with all folds ``fold_mean``,
+        ``pooled``, ``auc``, ``paper``, each ``mean`` and ``std``; ``incomplete``: seeds that lack
+        a fold.
     """
     scores = [run_scores(run) for run in runs]
-    by_name: Dict[str, Dict[int, list]] = defaultdict(lambda: defaultdict(list))
+    by_name: Dict[str, Dict[tuple, list]] = defaultdict(lambda: defaultdict(list))
     for run, row in zip(runs, scores):
-        by_name[run.experiment][run.seed].append((run, row))
+        by_name[run.experiment][run.training].append((run, row))
     experiments = {}
     for name, seeds in by_name.items():
         folds = sorted({run.fold for group in seeds.values() for run, _ in group})
         table: List[dict] = []
-        incomplete: List[int] = []
-        for seed, group in sorted(seeds.items()):
-            if [run.fold for run, _ in sorted(group)] != folds:
-                incomplete.append(seed)
+        incomplete: list = []
+        for (split, seed), group in sorted(seeds.items()):
+            if sorted(run.fold for run, _ in group) != folds:
+                incomplete.append(f'{seed} of split {split}' if split else seed)
                 continue
+            group.sort(key=lambda pair: pair[0].fold)
             pooled = pool_predictions([run.predictions for run, _ in group])
             values = action_unit_scores(pooled.scores, pooled.labels, pooled.classes)
             paper = [row['paper'] for _, row in group]
             table.append(dict(
-                seed=seed, fold_mean=float(np.mean([row['f1'] for _, row in group])),
+                split=split, seed=seed, fold_mean=float(np.mean([row['f1'] for _, row in group])),
                 pooled=values['f1/mean'], auc=values['auc/mean'],
                 aus={au: values[f'f1/{au}'] for au in pooled.classes},
                 paper=None if None in paper else float(np.mean([row['mean'] for row in paper]))))
@@ -153,10 +155,12 @@ def write_results(out: str) -> str:
     stream = io.StringIO()
     classes = list(dict.fromkeys(name for row in summary['runs'] for name in row['aus']))
     writer = csv.writer(stream, lineterminator='\n')
-    writer.writerow(['experiment', 'fold', 'seed', 'frames', 'f1', 'auc', 'paper_f1', *classes])
+    writer.writerow(['experiment', 'split', 'fold', 'seed', 'frames', 'f1', 'auc', 'paper_f1',
+                     *classes])
     for row in summary['runs']:
-        writer.writerow([row['experiment'], row['fold'], row['seed'], row['frames'], row['f1'],
-                         row['auc'], row['paper'] and row['paper']['mean'],
+        writer.writerow([row['experiment'], row['split'], row['fold'], row['seed'],
+                         row['frames'], row['f1'], row['auc'],
+                         row['paper'] and row['paper']['mean'],
                          *(row['aus'].get(name) for name in classes)])
     write_whole(Path(out, 'results.csv'), stream.getvalue().encode())
     return results_text(summary)

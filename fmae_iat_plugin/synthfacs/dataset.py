@@ -66,6 +66,11 @@ class SynthFACS(ActionUnitDataset):
                 f'fold {fold} of SynthFACS: its test subjects were drawn with the shortcut; only '
                 f'those of fold {self.population.fold} were not. Remedy: set fold='
                 f'{self.population.fold}, or use a population with fold={fold}.')
+        if kwargs.get('split_seed') and self.population.shortcut > 0:
+            raise ValueError(
+                f'split_seed={kwargs["split_seed"]} of SynthFACS with shortcut '
+                f'{self.population.shortcut:g}: only the test subjects of its own fold were drawn '
+                'without it. Remedy: another population (seed) instead of another split.')
         super().__init__(ann_file=TABLE, folds=self.population.folds, fold=fold, split=split,
                          data_root=data_root, check_images=not self.on_the_fly, **kwargs)
 

@@ -7,6 +7,11 @@ identity of a *training* subject predicts its action units: it has its own rates
 leans the same way, and its sessions share one background. With 0, all subjects share the base
 rate, no resting face leans anywhere, and each session has its own background. Test subjects are
 always drawn as with 0.
+
+With ``labels``, the action units are not drawn but read from real label sequences, so that their
+co-occurrence, imbalance and rates by person are those of real recordings. With ``shortcut`` 1 a
+training subject shows the frames of one real person; with 0 every frame is that of anybody, which
+keeps what occurs together and takes away who shows it.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -21,6 +26,7 @@ from fmae_iat_plugin.action_units import au_name
 from fmae_iat_plugin.datasets.annotation import AnnotationTable
 from fmae_iat_plugin.datasets.protocol import Protocol, split_subjects
 
+from .real_labels import check_people, read_people
 from .renderer import AUS, Camera, Identity, Light, Pose, render, sample_identity
 
 POSITIVE = 2.0       # intensity from which a frame counts as positive, as in DISFA
@@ -72,6 +78,10 @@ class Population:
         aus (tuple[int]): AUs that occur; the others stay at 0.
         base_rate (float): Share of positive frames of each AU, in (0, 1).
         sessions (int): Recordings of each subject (``sequence`` T1, T2, ... in the table).
+        labels (tuple[str]): CSV files of real label sequences, see
+            :func:`~fmae_iat_plugin.synthfacs.real_labels.read_people`; ``aus`` are then among
+            theirs, subject k is the k-th person of them, and ``base_rate`` has no meaning. Defaults
+            to (): drawn.
 
     Raises:
         ValueError: If an argument is out of range; the message names it.
@@ -86,9 +96,11 @@ class Population:
     aus: Tuple[int, ...] = AUS
     base_rate: float = 0.25
     sessions: int = 4
+    labels: Tuple[str, ...] = ()
 
     def __post_init__(self):
         object.__setattr__(self, 'aus', tuple(int(au) for au in self.aus))
+        object.__setattr__(self, 'labels', tuple(map(str, self.labels)))
         for name, low, high in (('subjects', 2, 999), ('frames', 1, 9999), ('shortcut', 0, 1),
                                 ('seed', 0, 10**9), ('folds', 2, self.subjects),
                                 ('fold', 1, self.folds), ('base_rate', 1e-6, 1 - 1e-6),
@@ -100,6 +112,8 @@ class Population:
         if unknown or not self.aus:
             raise ValueError(f'Population: aus {unknown or self.aus} cannot be rendered. Remedy: '
                              f'choose among {", ".join(map(str, AUS))}.')
+        if self.labels:
+            check_people(read_people(self.labels), self.subjects, self.aus)
 
     @property
     def names(self) -> Tuple[str, ...]:
@@ -113,8 +127,10 @@ class Population:
             name=f'SynthFACS (seed {self.seed})', intensity_threshold=POSITIVE)
 
     def to_dict(self) -> dict:
-        """The arguments as plain values for JSON."""
-        return {**asdict(self), 'aus': list(self.aus)}
+        """The arguments as plain values for JSON; ``labels`` only where there are some, so that
+        folders of before stay what they were."""
+        plain = {**asdict(self), 'aus': list(self.aus), 'labels': list(self.labels)}
+        return plain if self.labels else {k: v for k, v in plain.items() if k != 'labels'}
 
     def is_test(self, subject: int) -> bool:
         """Whether the subject belongs to the test fold."""
@@ -122,18 +138,50 @@ class Population:
 
     def _leaning(self, subject: int) -> np.ndarray:
         """``[A]`` tendency of the subject to each AU, in log odds; 0 for test subjects."""
-        draw = np.random.default_rng([self.seed, subject, 0]).standard_normal(len(AUS))
-        lean = np.array([draw[AUS.index(au)] for au in self.aus])
+        if self.labels:
+            own, everybody = self._real_rates(subject)
+            lean = (np.log(own / (1 - own)) - np.log(everybody / (1 - everybody))) / _RATE_SPREAD
+        else:
+            draw = np.random.default_rng([self.seed, subject, 0]).standard_normal(len(AUS))
+            lean = np.array([draw[AUS.index(au)] for au in self.aus])
         return lean * (0.0 if self.is_test(subject) else self.shortcut)
+
+    def _real_rates(self, subject: int) -> Tuple[np.ndarray, np.ndarray]:
+        """``[A]`` share of positive frames of one real person, and of all; within (0, 1)."""
+        people = read_people(self.labels)
+        counts = [(np.concatenate([person.select(self.aus) for person in part]).sum(0),
+                   sum(len(person.occurrence) for person in part))
+                  for part in ((people[subject], ), people)]
+        return tuple((positive + 0.5) / (frames + 1) for positive, frames in counts)
 
     def rates(self, subject: int) -> np.ndarray:
         """``[A]`` probability that a frame of the subject is positive."""
+        if self.labels:
+            own, everybody = self._real_rates(subject)
+            share = 0.0 if self.is_test(subject) else self.shortcut
+            return share * own + (1 - share) * everybody
         odds = np.log(self.base_rate / (1 - self.base_rate)) + _RATE_SPREAD * self._leaning(subject)
         return 1 / (1 + np.exp(-odds))
 
     def session(self, frame: int) -> int:
         """Session of a frame, from 0; the sessions are equal runs of frames."""
         return frame * self.sessions // self.frames
+
+    def _positive(self, subject: int, frame: int, rng) -> np.ndarray:
+        """``[A]`` bool: which action units the frame shows."""
+        if not self.labels:
+            return rng.random(len(self.aus)) < self.rates(subject)
+        people = read_people(self.labels)
+        own = rng.random() < (0.0 if self.is_test(subject) else self.shortcut)
+        if own:  # in the order of the recording, evenly spaced
+            person = people[subject]
+            row = frame * len(person.occurrence) // self.frames
+        else:
+            ends = np.cumsum([len(person.occurrence) for person in people])
+            place = int(rng.integers(ends[-1]))
+            which = int(np.searchsorted(ends, place, side='right'))
+            person, row = people[which], place - (ends[which - 1] if which else 0)
+        return person.select(self.aus)[row]
 
     def _person(self, subject: int, session: int) -> Identity:
         person = sample_identity(self.seed * 1000 + subject)
@@ -153,7 +201,7 @@ class Population:
             raise IndexError(f'subject {subject}, frame {frame}: there are only {self.subjects} '
                              f'subjects with {self.frames} frames')
         rng = np.random.default_rng([self.seed, subject, 2, frame])
-        positive = rng.random(len(self.aus)) < self.rates(subject)
+        positive = self._positive(subject, frame, rng)
         strong = rng.uniform(POSITIVE, 5, len(self.aus))
         faint = rng.uniform(0.2, 1.2, len(self.aus)) * (rng.random(len(self.aus)) < 0.2)
         coded = np.round(np.where(positive, strong, faint), 2)

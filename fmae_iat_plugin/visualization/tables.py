@@ -35,16 +35,25 @@ def f1_table(rows: Sequence[Row], columns: Sequence[str], caption: str, form: st
     return _layout([['', *columns], *cells], caption, form)
 
 
-def difference_table(found: Difference, columns: Sequence[str], name: str,
-                     form: str = 'text') -> str:
-    """Differences in percentage points with their 95 % intervals; significant ones are marked."""
+def difference_table(found: Difference, columns: Sequence[str], name: str, form: str = 'text',
+                     score: str = 'F1@0.5', floor: float = float('nan')) -> str:
+    """Differences in percentage points with their 95 % intervals; significant ones are marked.
+
+    Args:
+        score: What differs.
+        floor: Noise floor of the mean, see
+            :func:`~fmae_iat_plugin.evaluation.nested.noise_floor`; NaN = unknown.
+    """
     cells = [[header, f'{value:+.1f}', f'{low:+.1f} to {high:+.1f}',
               ('significant' if mark else '')]
              for header, value, (low, high), mark in zip(columns, found.values, found.intervals,
                                                          found.significant)]
     return _layout([['', 'difference', '95 % interval', ''], *cells],
-                   f'{name}: F1@0.5 in percentage points, paired over {found.subjects} subjects, '
-                   'not corrected for the number of AUs', form)
+                   f'{name}: {score} in percentage points, paired over {found.subjects} subjects '
+                   + (f'and {found.trainings} trainings' if found.trainings > 1 else
+                      'of one training: it holds for this checkpoint')
+                   + ', not corrected for the number of AUs'
+                   + ('' if np.isnan(floor) else f'; noise floor of the mean {floor:.1f}'), form)
 
 
 def _cell(row: Row, column: int, place: int, form: str) -> str:

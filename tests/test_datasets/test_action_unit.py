@@ -296,3 +296,36 @@ def test_images_that_lose_their_labels_lose_their_intensities(face_table):
     unlabelled = [np.isnan(info['gt_score']).all() for info in infos(data)]
     graded = [np.isnan(info['gt_intensity']).all() for info in infos(data)]
     assert sum(unlabelled) >= 3 and unlabelled == graded
+
+
+def test_shuffled_subjects_are_the_control_of_an_adversary(face_table):
+    """As often each person, in the training alone, and none where the table names none."""
+    rows = [f'{k}.png,{"ABCD"[k % 4]},{k % 2},0' for k in range(80)]
+    options = dict(protocol=dict(folds={'1': ['A'], '2': ['B', 'C', 'D']}), fold=1)
+    root = face_table(rows)
+    plain, shuffled, again, other = (
+        [info['subject'] for info in infos(build(root, split='train', **options, **more))]
+        for more in ({}, dict(shuffled_subjects=3), dict(shuffled_subjects=3),
+                     dict(shuffled_subjects=4)))
+    assert sorted(plain) == sorted(shuffled) and shuffled == again != other
+    # 60 frames of 3 people: a third by chance
+    assert 8 <= sum(a == b for a, b in zip(plain, shuffled)) <= 34
+    for split in ('test', 'all'):
+        same = [[info['subject'] for info in infos(build(root, split=split, **options, **more))]
+                for more in ({}, dict(shuffled_subjects=3))]
+        assert same[0] == same[1]
+
+
+def test_another_split_tests_other_people(face_table):
+    rows = [f'{k}.png,S{k % 6},{k % 2},0' for k in range(24)]
+    root = face_table(rows)
+    tested = [{info['subject'] for info in infos(build(
+        root, protocol=None, folds=3, fold=1, split='test', split_seed=seed))}
+        for seed in (0, 1, 2, 3)]
+    assert all(len(people) == 2 for people in tested) and len(set(map(frozenset, tested))) > 1
+    data = [build(root, protocol=None, folds=3, fold=1, split=split, split_seed=2)
+            for split in ('train', 'test')]
+    sides = [{info['subject'] for info in infos(part)} for part in data]
+    assert not sides[0] & sides[1] and data[0].metainfo['subjects'] == data[1].metainfo['subjects']
+    with pytest.raises(ValueError, match='`split_seed` is .*a whole number'):
+        build(root, split_seed='2')

@@ -153,3 +153,20 @@ def test_a_share_of_the_training_people_is_held_out(people, share, number):
     found = protocol.held_out_subjects(1, share)
     assert len(found) == number and not set(found) & set(protocol.folds[1])
     assert set(protocol.held_out_subjects(1, share / 2)) <= set(found)  # one draw
+
+
+def test_another_split_keeps_the_people_and_the_sizes_of_the_folds():
+    known = load_protocol('bp4d')
+    assert known.reshuffled(0) == known
+    splits = [known.reshuffled(seed) for seed in (1, 2, 1)]
+    assert splits[0] == splits[2] and splits[0].folds != splits[1].folds != known.folds
+    for split in splits:
+        assert split.subjects == known.subjects and split.aus == known.aus
+        assert [len(fold) for fold in split.folds.values()] == [
+            len(fold) for fold in known.folds.values()]
+        assert split.test_subjects(1) == tuple(sorted(split.test_subjects(1)))
+    together = [set(known.folds[1]) & set(known.reshuffled(seed).folds[1])
+                for seed in range(1, 200)]
+    # a fold is drawn at random: on average 13 or 14 of 41 people, a third of them the same
+    size = len(known.folds[1])
+    assert abs(np.mean([len(part) for part in together]) - size**2 / 41) < .5

@@ -160,3 +160,20 @@ def test_depth_out_of_range_is_refused():
     model.get_layer_depth = lambda name: (7, 5)
     with pytest.raises(ValueError, match=r'\(7, 5\)'):
         build(model, FINE_TUNING)
+
+
+def test_the_head_of_the_adversary_has_a_rate_of_its_own():
+    factors = {'adversary': 5.0, 'adversary.bias': 2.0, 'backbone.layers.1': 0.5}
+    optimizer = build(tiny(), {**FINE_TUNING, 'lr_mult': factors})
+    rates = {name: group['lr'] for group in optimizer.param_groups
+             for name in group['param_names']}
+    plain = {name: group['lr'] for group in build(tiny(), FINE_TUNING).param_groups
+             for name in group['param_names']}
+    for name, rate in plain.items():
+        factor = {'adversary.weight': 5.0, 'adversary.bias': 2.0}.get(
+            name, 0.5 if name.startswith('backbone.layers.1.') else 1.0)
+        assert rates[name] == pytest.approx(rate * factor, rel=1e-12), name
+    assert all(group['lr'] == pytest.approx(1e-3 * group['lr_scale'])  # the floor follows it
+               for group in optimizer.param_groups)
+    with pytest.raises(ValueError, match=r"lr_mult=\{'head': 0\} must be above 0"):
+        build(tiny(), {'lr_mult': {'head': 0}})

@@ -9,7 +9,8 @@ from mmpretrain.structures import DataSample
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from fmae_iat_plugin.evaluation.features import extract_features
+from fmae_iat_plugin.evaluation.features import DrawnFrames, extract_features, frame_notes
+from fmae_iat_plugin.evaluation.identity_probe import split_frames
 
 
 class Images(Dataset):
@@ -54,6 +55,34 @@ def test_features(loader):
     assert got.subjects.tolist() == [0, 1, 2, 0, 1, 2, 0, 1, 2, -1]
     assert got.paths.tolist() == [f'{k}.png' for k in range(10)]
     assert model.training and model.weight.grad is None
+
+
+class Counted(Images):
+    """Notes which images were decoded; its notes cost nothing."""
+
+    def __init__(self):
+        super().__init__(num=40)
+        self.read = []
+
+    def get_data_info(self, index):
+        return dict(subject=index % 3, sequence=f'T{index % 2}') if index < 39 else {}
+
+    def __getitem__(self, index):
+        self.read.append(index)
+        return super().__getitem__(index)
+
+
+def test_only_drawn_frames_are_read_and_they_come_in_the_order_of_the_split():
+    data = Counted()
+    subjects, sequences = frame_notes(data)
+    assert subjects.tolist() == [k % 3 for k in range(39)] + [-1] and not data.read
+    assert sequences.tolist() == [f'T{k % 2}' for k in range(39)] + ['']
+    split = split_frames(subjects, 4, 2, seed=1)
+    train, test = DrawnFrames(data, split).features(Model(), batch_size=5)
+    assert sorted(data.read) == sorted([*split.train, *split.test]) and len(data.read) == 18
+    expected = (data.images.mean((2, 3)) - [1, 2, 3]) / 2
+    np.testing.assert_allclose(train, expected[split.train], rtol=1e-5)
+    np.testing.assert_allclose(test, expected[split.test], rtol=1e-5)
 
 
 def test_errors():

@@ -38,6 +38,48 @@ def interval(statistic, people, seed=0, resamples=10000):
     return np.quantile(values, [alpha, 1 - alpha]).tolist()
 
 
+def crossed(table, mean):
+    """Interval and p of people and trainings, from sums of squares (Cornfield and Tukey, 1956)."""
+    k, s = table.shape
+    total = ((table - table.mean())**2).sum()
+    people = k * ((table.mean(0) - table.mean())**2).sum()
+    trainings = s * ((table.mean(1) - table.mean())**2).sum()
+    a, b, ab = people / (s - 1), trainings / (k - 1), (total - people - trainings) / (
+        (k - 1) * (s - 1))
+    square, parts = a, [(a, s - 1)]
+    if b > ab:
+        square, parts = a + b - ab, [(a, s - 1), (b, k - 1), (ab, (k - 1) * (s - 1))]
+    df = max(square**2 / sum(part**2 / n for part, n in parts), min(k, s) - 1)
+    spread = stats.t(df, 0, np.sqrt(square / (k * s)))
+    return [mean - spread.ppf(.975), mean + spread.ppf(.975)], 2 * spread.sf(abs(mean))
+
+
+def nested(trainings, people, seed=0, resamples=10000):
+    """Of statistics ``draws -> [R]`` of K trainings: mean, interval, p."""
+    def mean(draws):
+        return nan_mean([one(draws) for one in trainings])
+    whole = mean(np.ones((1, people)))[0]
+    if len(trainings) == 1:
+        draws = np.random.default_rng(seed).multinomial(people, [1 / people] * people, resamples)
+        values = mean(draws)
+        share = min((values <= 0).mean(), (values >= 0).mean())
+        p = 2 * stats.t.cdf(stats.norm.ppf(max(share, .5 / resamples)) * np.sqrt(
+            (people - 1) / people), people - 1)
+        return whole, interval(mean, people, seed, resamples), p
+    table = []
+    for one in trainings:
+        all_of, row = one(np.ones((1, people)))[0], []
+        for k in range(people):
+            left = np.ones((1, people))
+            left[0, k] = 0
+            row.append(people * all_of - (people - 1) * one(left)[0])
+        table.append(row)
+    table = np.array(table)
+    if np.isnan(table).any():
+        return whole, [None, None], None
+    return whole, *crossed(table, whole)
+
+
 class Stored:
     """The files of one run."""
 
@@ -82,37 +124,79 @@ class Experiment:
     """F1 of an experiment, drawn person by person."""
 
     def __init__(self, runs):
-        self.runs = [Stored(run) for run in runs]
+        self.given, self.runs = runs, [Stored(run) for run in runs]
+        self.again()
+
+    def again(self):
         self.classes = self.runs[0].classes
         self.names = sorted(set(np.concatenate([run.who for run in self.runs])))
         self.seeds = sorted({run.seed for run in self.runs})
+        self.pairs = {}
         self.table = [[counts([run for run in self.runs if run.seed == seed], self.names, k)
                        for k in range(len(self.classes))] for seed in self.seeds]
+        return self
 
-    def drawn(self, draws):
-        """[R, 1 + C]: mean and each AU, averaged over seeds."""
-        out = []
-        for seed in self.table:
-            sums = [draws @ table for table in seed]
-            each = np.stack([np.where(
-                one[:, 0] + one[:, 2] > 0,
-                200 * one[:, 0] / np.maximum(2 * one[:, 0] + one[:, 1] + one[:, 2], 1), np.nan)
-                for one in sums], 1)
-            out.append(np.concatenate([nan_mean(each, 1)[:, None], each], 1))
-        return nan_mean(out)
+    @staticmethod
+    def drawn(seed, draws):
+        """[R, 1 + C] of one seed's counts: mean and each AU."""
+        each = np.stack([np.where(
+            one[:, 0] + one[:, 2] > 0,
+            200 * one[:, 0] / np.maximum(2 * one[:, 0] + one[:, 1] + one[:, 2], 1), np.nan)
+            for one in (draws @ table for table in seed)], 1)
+        return np.concatenate([nan_mean(each, 1)[:, None], each], 1)
+
+    def frames(self, number):
+        """Scores, labels and people of a seed, all folds joined."""
+        runs = [run for run in self.runs if run.seed == number]
+        return [np.concatenate([getattr(run, key) for run in runs])
+                for key in ('scores', 'labels', 'who')]
+
+    def areas(self, number, draws):
+        """[R, 1 + C] AUC in percent of a seed, from every pair of frames."""
+        if number not in self.pairs:
+            found, labels, who = self.frames(number)
+            place = np.searchsorted(self.names, who)
+            tables = []
+            for k in range(len(self.classes)):
+                up, down = (np.flatnonzero(labels[:, k] == value) for value in (1, 0))
+                gap = np.subtract.outer(found[up, k], found[down, k])
+                won = np.zeros((2, len(self.names), len(self.names)))
+                for part, values in zip(won, ((np.sign(gap) + 1) / 2, np.ones_like(gap))):
+                    np.add.at(part, (place[up][:, None], place[down][None]), values)
+                tables.append(won)
+            self.pairs[number] = tables
+        each = np.stack([np.divide(*(np.einsum('ri,ij,rj->r', draws, part, draws)
+                                     for part in tables)) for tables in self.pairs[number]], 1)
+        return 100 * np.concatenate([nan_mean(each, 1)[:, None], each], 1)
+
+    def columns(self, score, seed, other=None, resamples=10000):
+        """mean, interval and p of each column, of the score or of its difference."""
+        def statistic(k, one):
+            def f1_of(draws):
+                own = self.drawn(self.table[one], draws)[:, k]
+                return own - (0 if other is None else other.drawn(other.table[one], draws)[:, k])
+
+            def auc_of(draws):
+                own = self.areas(self.seeds[one], draws)[:, k]
+                return own - (0 if other is None else
+                              other.areas(other.seeds[one], draws)[:, k])
+            return f1_of if score == 'f1' else auc_of
+        return [nested([statistic(k, one) for one in range(len(self.seeds))], len(self.names),
+                       seed, resamples) for k in range(1 + len(self.classes))]
 
     def whole(self):
-        return self.drawn(np.ones((1, len(self.names))))[0]
+        return np.array([nan_mean([self.drawn(one, np.ones((1, len(self.names))))[0, k]
+                                   for one in self.table])
+                         for k in range(1 + len(self.classes))])
 
     def intervals(self, seed, other=None):
-        cache = {}
+        return [span for _, span, _ in self.columns('f1', seed, other)]
 
-        def column(draws, k):
-            if 'v' not in cache:
-                cache['v'] = self.drawn(draws) - (0 if other is None else other.drawn(draws))
-            return cache['v'][:, k]
-        return [interval(lambda draws, k=k: column(draws, k), len(self.names), seed)
-                for k in range(1 + len(self.classes))]
+    def auc_block(self, seed):
+        found = self.columns('auc', seed)
+        values, spans, _ = zip(*found)
+        return dict(mean=values[0], interval=spans[0], aus=dict(zip(self.classes, values[1:])),
+                    aus_intervals=dict(zip(self.classes, spans[1:])))
 
     def by_seed(self, function):
         return [function([run for run in self.runs if run.seed == seed]) for seed in self.seeds]
@@ -192,7 +276,8 @@ class Probe:
     """The identity of one run."""
 
     def __init__(self, stored, frames, sequence_frames, seed):
-        data = stored.features
+        data = self.stored = stored.features
+        self.seed = stored.seed
         x, who = data['features'], data['subjects']
         self.names = list(map(str, data['names']))
         sequences = data['sequences']
@@ -280,19 +365,31 @@ def probe_block(probes, split, seed=0):
                left_out={probes[0].names[k]: n for k, n in one['split'].left_out.items()},
                epochs=[100 * np.mean(values) for values in zip(*[f['epochs'] for _, f in found])])
     for kind in ('paper', 'logistic', 'bits'):
-        values = person_values(found, kind)
-        out['people'] = len(values)
-        array = np.array(list(values.values())) * (1 if kind == 'bits' else 100)
-        low, high = interval(lambda draws, a=array: draws @ a / len(a), len(array), seed)
-        out[kind] = dict(mean=array.mean(), interval=[max(low, array.min()),
-                                                      min(high, array.max())])
+        names, table = person_values(found, kind)
+        out['people'] = len(names)
+        mean, (low, high), _ = of_people(table * (1 if kind == 'bits' else 100), seed)
+        if kind != 'bits':
+            low, high = max(low, 0), min(high, 100)
+        out[kind] = dict(mean=mean, interval=[low, high])
     return out
 
 
+def of_people(table, seed=0):
+    """Mean, interval and p of a table [K, S]; of one training never beyond its people's values."""
+    mean, (low, high), p = nested([lambda draws, row=row: draws @ row / draws.sum(1)
+                                   for row in table], table.shape[1], seed)
+    if len(table) == 1:
+        low, high = max(low, table.min()), min(high, table.max())
+    return mean, [low, high], p
+
+
 def person_values(found, kind):
+    """Names, and [K, S]: seeds by people."""
+    seeds = sorted({probe.seed for probe, _ in found})
     names = sorted({probe.names[k] for probe, one in found for k in one['subjects']})
-    return {name: np.mean([one[kind][k] for probe, one in found for k in one['subjects']
-                           if probe.names[k] == name]) for name in names}
+    return names, np.array([[np.mean([one[kind][k] for probe, one in found for k in one['subjects']
+                                      if probe.seed == seed and probe.names[k] == name])
+                             for name in names] for seed in seeds])
 
 
 def fall(base, ours, split, kind):
@@ -301,23 +398,56 @@ def fall(base, ours, split, kind):
         found = [(probe, getattr(probe, split)) for probe in probes if getattr(probe, split)]
         if not found:
             return None
-        values.append(person_values(found, kind))
-    array = np.array([values[0][name] - values[1][name] for name in values[0]])
-    array = array * (1 if kind == 'bits' else 100)
-    low, high = interval(lambda draws: draws @ array / len(array), len(array))
-    return dict(mean=array.mean(), interval=[max(low, array.min()), min(high, array.max())])
+        values.append(person_values(found, kind)[1])
+    mean, span, p = of_people((values[0] - values[1]) * (1 if kind == 'bits' else 100))
+    return dict(mean=mean, interval=span, p=p, trainings=len(values[0]))
+
+
+def control_block(probes):
+    """By how much the controls are worse than the feature, by sequence."""
+    out = {}
+    for control in ('pixels', 'untrained'):
+        found = []
+        for probe in probes:
+            own, split = probe.sequences, probe.sequences['split']
+            x, y = probe.stored[control].astype(float), probe.stored['subjects']
+            scaler = StandardScaler().fit(x[split.train])
+            model = LogisticRegression(max_iter=2000).fit(scaler.transform(x[split.train]),
+                                                          y[split.train])
+            right = model.predict(scaler.transform(x[split.test])) == y[split.test]
+            found.append((probe, dict(subjects=own['subjects'], control={
+                k: right[y[split.test] == k].mean() for k in own['subjects']})))
+        table = person_values([(probe, probe.sequences) for probe in probes], 'logistic')[1]
+        other = person_values(found, 'control')[1]
+        mean, span, p = of_people(100 * (table - other))
+        out[control] = dict(mean=100 * other.mean(), fall=dict(mean=mean, interval=span, p=p,
+                                                               trainings=len(table)))
+    return out
 
 
 def eer_block(probes, less=(), resamples=2000):
     people = sorted({name for probe in probes for name in probe.people})
+    seeds = sorted({probe.seed for probe in probes})
 
     def mean(part, draws):
         return nan_mean([probe.eer(draws[:, [people.index(name) for name in probe.people]])
                          for probe in part])
 
-    def statistic(draws):
-        return mean(probes, draws) - (mean(less, draws) if less else 0)
-    return dict(mean=statistic(np.ones((1, len(people))))[0], people=len(people),
-                interval=interval(statistic, len(people), 0, resamples), runs=len(probes),
+    def statistic(draws, seed):
+        first, second = ([probe for probe in part if probe.seed == seed]
+                         for part in (probes, less))
+        return mean(first, draws) - (mean(second, draws) if less else 0)
+    value, span, p = nested([lambda draws, seed=seed: statistic(draws, seed) for seed in seeds],
+                            len(people), 0, resamples)
+    return dict(mean=value, people=len(people), interval=span, p=p, runs=len(probes),
+                trainings=len(seeds),
                 same=sum((probe.first == probe.second).sum() for probe in probes),
                 other=sum((probe.first != probe.second).sum() for probe in probes))
+
+
+def noise_floor(first, second):
+    """Student's reach of the difference of two means (scipy)."""
+    if min(len(first), len(second)) < 2:
+        return None
+    span = stats.ttest_ind(first, second).confidence_interval(.95)
+    return (span.high - span.low) / 2

@@ -8,7 +8,8 @@ import shutil
 
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score
+from scipy import stats
+from sklearn.metrics import f1_score, roc_auc_score
 
 from fmae_iat_plugin.experiments.compare import main
 from fmae_iat_plugin.experiments.run_results import write_results
@@ -62,7 +63,7 @@ def numbers(stored, name):
 def test_text(folder, capsys):
     root, stored = folder
     assert main([str(root), '--published', 'DISFA', '--test', 'iat_50%', 'fmae']) == 0
-    honest, paper, difference = capsys.readouterr().out.split('\n\n')
+    honest, auc, paper, difference, areas = capsys.readouterr().out.split('\n\n')
     assert 'published' not in honest and honest.startswith('F1@0.5')
     for name in SKILL:
         line, = (line for line in honest.splitlines() if line.startswith(name))
@@ -77,8 +78,23 @@ def test_text(folder, capsys):
     assert '68.7' in lines[2] and '70.1' in lines[3] and '52.5' in lines[4]  # (52 + 53) / 2
     assert '43.5' in lines[4]  # best epoch 2: 42 + fold, folds averaged
     mean = numbers(stored, 'iat_50%')[0][0] - numbers(stored, 'fmae')[0][0]
-    assert 'significant' in difference.splitlines()[2] and mean > 3
+    cells = difference.splitlines()[2].split()  # mean +11.2 LOW to HIGH
+    low, high = float(cells[2]), float(cells[4])
+    assert ('significant' in cells) == (low > 0 or high < 0) and low < mean < high and mean > 3
     assert abs(float(difference.splitlines()[2].split()[1]) - mean) <= .0501
+    assert 'F1@0.5' in difference and '12 subjects and 2 trainings' in difference
+    both = [[np.mean([[100 * roc_auc_score(labels[:, k], scores[:, k]) for k in range(8)]
+                      for scores, labels in [[np.concatenate([stored[name, seed, fold][part]
+                                                              for fold in (1, 2)])
+                                              for part in (0, 1)]]]) for seed in (0, 1)]
+            for name in SKILL]
+    for name, values in zip(SKILL, both):
+        line, = (line for line in auc.splitlines() if line.startswith(name))
+        assert f'{np.mean(values):.1f}' in line and f'± {np.std(values, ddof=1):.1f}' in line
+    shown = float(areas.splitlines()[2].split()[1])
+    assert abs(shown - (np.mean(both[1]) - np.mean(both[0]))) <= .0501 and 'AUC' in areas
+    reach = stats.ttest_ind(*both).confidence_interval(.95)
+    assert f'noise floor of the mean {(reach.high - reach.low) / 2:.1f}' in areas
 
 
 def test_the_results_are_of_all_experiments_of_the_folder(folder, tmp_path):
@@ -105,7 +121,7 @@ def test_the_results_are_of_all_experiments_of_the_folder(folder, tmp_path):
 def test_other_formats(folder, form, bold, name, tmp_path):
     root, stored = folder
     assert main([str(root), '--format', form, '--out', str(tmp_path / 'table')]) == 0
-    honest = (tmp_path / 'table').read_text().split("F1 in the paper")[0]
+    honest = (tmp_path / 'table').read_text().split("AUC of the last")[0]
     line, = (line for line in honest.splitlines() if name in line)
     found = [float(value) for value in re.findall(bold, line)]
     np.testing.assert_allclose(found, numbers(stored, 'iat_50%')[0], atol=.0501)

@@ -77,6 +77,16 @@ def test_the_plan(config, repo, tmp_path):
     runs = plan_runs([config], [3, 5], 'out')
     assert [(run.experiment, run.fold, run.seed) for run in runs] == [
         ('small', 1, 3), ('small', 2, 3), ('small', 1, 5), ('small', 2, 5)]
+    again = plan_runs([config], [3], 'out', splits=3)
+    assert [(run.split, run.fold) for run in again] == [(k, f) for k in range(3) for f in (1, 2)]
+    assert [Path(run.work_dir).name for run in again[:3]] == [
+        'fold1_seed3', 'fold2_seed3', 'split1_fold1_seed3']
+    loaders = run_config(again[-1])
+    assert {loaders[f'{name}_dataloader'].dataset.split_seed
+            for name in ('train', 'val', 'test')} == {2}
+    assert 'split_seed' not in run_config(again[0]).test_dataloader.dataset
+    with pytest.raises(ValueError, match='splits is 0. Remedy'):
+        plan_runs([config], [3], 'out', splits=0)
     folds = [str(repo / f'configs/iat/{name}_fold{k}.py') for name in ('bp4d', 'fmae_bp4d')
              for k in (2, 1)]
     runs = plan_runs(folds, [0], 'out', folds=[1, 2])

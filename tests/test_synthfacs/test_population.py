@@ -110,3 +110,66 @@ def test_errors(wrong, match):
         Population(**wrong)
     with pytest.raises(IndexError, match='subject 24, frame 0'):
         Population().face(24, 0)
+
+
+@pytest.fixture(scope='module')
+def tables(tmp_path_factory):
+    """Label sequences of six people as in DISFA's list, in two files: person k shows AU1 in k of 6
+    frames, and AU2 always together with AU1."""
+    folder, paths = tmp_path_factory.mktemp('labels'), []
+    for part in range(2):
+        lines = ['image_path,au2,au1,au12']
+        for k in range(3 * part, 3 * part + 3):
+            lines += [f'DISFA/SN{k:03d}/{t:05d}.jpg,{int(t % 6 < k)},{int(t % 6 < k)},{t % 2}'
+                      for t in range(120)]
+        paths.append(folder / f'{part}.csv')
+        paths[-1].write_text('\n'.join(lines) + '\n')
+    return tuple(map(str, paths))
+
+
+def test_real_labels_keep_who_shows_what_with_shortcut_1_and_what_occurs_together_with_0(tables):
+    people = Population(subjects=6, frames=120, aus=(1, 2, 12), shortcut=1, labels=tables, fold=1)
+    training = [k for k in range(6) if not people.is_test(k)]
+    for subject in training:  # all 120 frames of the person, in order
+        shown = np.array([[v >= 2 for v in people.face(subject, t).coded.values()]
+                          for t in range(120)])
+        np.testing.assert_array_equal(shown[:, 0], np.arange(120) % 6 < subject)
+        np.testing.assert_array_equal(shown[:, 1], shown[:, 0])
+        np.testing.assert_array_equal(shown[:, 2], np.arange(120) % 2 == 1)
+        np.testing.assert_allclose(people.rates(subject), shown.mean(0), atol=.01)
+    nobody = replace(people, shortcut=0)
+    together = []
+    for subject in training:
+        shown = np.array([[v >= 2 for v in nobody.face(subject, t).coded.values()]
+                          for t in range(120)])
+        together.append((shown[:, 0] == shown[:, 1]).all())
+        # everybody's rate is 15 / 36; 120 draws: 3.5 standard deviations are 0.16
+        assert abs(shown[:, 0].mean() - 15 / 36) < .16
+        np.testing.assert_allclose(nobody.rates(subject), nobody.rates(0), atol=1e-9)
+        face = nobody.face(subject, 0)
+        assert face.coded == face.shown
+    assert all(together)
+    test = next(k for k in range(6) if people.is_test(k))
+    assert people.face(test, 7).coded == nobody.face(test, 7).coded  # test people never have it
+    assert Population(**people.to_dict()) == people
+
+
+def test_real_labels_that_do_not_fit(tables):
+    with pytest.raises(ValueError, match='subjects is 7, but the label tables hold 6 people'):
+        Population(subjects=7, aus=(1, ), labels=tables)
+    with pytest.raises(ValueError, match='have no AU4. Remedy: aus among 2, 1, 12'):
+        Population(subjects=6, aus=(1, 4), labels=tables)
+
+
+@pytest.mark.parametrize('name, number, aus', [
+    ('bp4d', 41, (1, 2, 4, 6, 12, 17)), ('disfa', 27, (1, 2, 4, 6, 9, 12, 25, 26))])
+def test_the_real_lists_are_read(real_data, name, number, aus):
+    paths = tuple(str(real_data / 'au_labels' / f'{name}_part{k}.csv.gz') for k in (1, 2, 3))
+    people = Population(subjects=24, frames=30, aus=aus, shortcut=1, labels=paths)
+    from fmae_iat_plugin.synthfacs.real_labels import read_people
+    real = read_people(paths)
+    assert len(real) == number
+    pooled = np.concatenate([person.select(aus) for person in real]).mean(0)
+    np.testing.assert_allclose(replace(people, shortcut=0).rates(0), pooled, atol=1e-4)
+    spread = np.std([people.rates(k) for k in range(24) if not people.is_test(k)], axis=0)
+    assert spread.max() > .1  # real people differ

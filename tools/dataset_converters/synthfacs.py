@@ -52,10 +52,11 @@ def parse_args(argv=None) -> argparse.Namespace:
             sub.add_argument('--fold', type=int, help='whose subjects are test subjects, without '
                              'the shortcut; 1 by default')
             sub.add_argument('--aus', type=int, nargs='+', help='that occur; default: all')
-        if name in ('bp4d', 'bp4dplus', 'disfa'):
+        if name in ('table', 'bp4d', 'bp4dplus', 'disfa'):
             sub.add_argument('--labels', nargs='+', metavar='TABLE',
                              help='real label sequences: CSV with image path and AU columns '
-                             '(with --frames 0: all their frames)')
+                             '(with --frames 0: all their frames, but for table)')
+        if name in ('bp4d', 'bp4dplus', 'disfa'):
             sub.add_argument('--codec', choices=files.CODECS, help='of videos')
             sub.add_argument('--framing', choices=acting.FRAMINGS,
                              help='portrait (default) is to be cropped, crop is a face box')
