@@ -50,8 +50,7 @@ class AdversaryMonitorHook(Hook):
         seed (int): Of the draw of these frames.
 
     Raises:
-        ValueError: If an argument is out of range (here), or if too few people have so many frames
-            (before training).
+        ValueError: If an argument is out of range.
     """
 
     priority = 'LOW'  # after the validation's own log
@@ -79,17 +78,21 @@ class AdversaryMonitorHook(Hook):
         self.floor, self.ceiling = self.head.guessing_losses(torch.as_tensor(counts))
         self.drawn = self._draw(runner, subjects) if self.interval and is_main_process() else None
 
-    def _draw(self, runner, training: np.ndarray) -> DrawnFrames:
-        """Frames of people that are trained on, with the test pipeline."""
+    def _draw(self, runner, training: np.ndarray) -> Optional[DrawnFrames]:
+        """Frames of people that are trained on, with the test pipeline; None if too few people have
+        so many, which the log says."""
         data = DATASETS.build({**runner.cfg.test_dataloader.dataset, 'split': 'all'})
         subjects, sequences = frame_notes(data)
         subjects = np.where(np.isin(subjects, training[training >= 0]), subjects, -1)
-        try:
-            known = sequences if (sequences != '').any() else None
-            split = split_frames(subjects, self.train, self.test, self.seed, known)
-        except ValueError:
-            split = split_frames(subjects, self.train, self.test, self.seed)
-        return DrawnFrames(data, split)
+        by_sequence = [sequences] if (sequences != '').any() else []
+        for known in (*by_sequence, None):
+            try:
+                return DrawnFrames(data, split_frames(subjects, self.train, self.test, self.seed,
+                                                      known))
+            except ValueError as error:
+                reason = error
+        runner.logger.warning('AdversaryMonitorHook has no fresh probe: %s', reason)
+        return None
 
     def _keep(self, module, inputs, output) -> None:
         if self.model.training:
@@ -99,7 +102,7 @@ class AdversaryMonitorHook(Hook):
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
         """Observe a batch: the feature as it was, the head as it is now."""
         feature, self.feature = self.feature, None
-        if feature is None or not self.every_n_inner_iters(batch_idx, self.every):
+        if feature is None or batch_idx % self.every:  # the first of an epoch, however short
             return
         subject = self.head.targets(data_batch['data_samples'], feature.device)
         feature, subject = feature[subject >= 0].float(), subject[subject >= 0]

@@ -157,10 +157,10 @@ class Quickstart:
             f'unlearning who they are ({OURS}), and was tested on {test} other people. In '
             f'training, identity predicts the action units (shortcut {people.shortcut:g} of 1); '
             'among the test people it does not.',
-            caveat='Judged by 95 % intervals over people: “reproduced” when the whole interval '
-            'lies on the claimed side, “not reproduced” when it lies on the other side, “not '
-            'enough data” when it includes no difference or nothing was run. One seed, a tiny '
-            'model and few rendered people: this shows how the experiment works, it is not '
+            caveat='Intervals are of 95 %, over people. There is one training, so a verdict is '
+            'about this checkpoint and not about the method; it needs the effect to differ from 0 '
+            'after Holm’s correction for the number of claims, else it says “not enough data”. A '
+            'tiny model and few rendered people: this shows how the experiment works, it is not '
             'evidence about real faces.',
             setup={
                 'Faces': f'{people.subjects} people, {people.frames} frames each, '

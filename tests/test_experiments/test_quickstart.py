@@ -105,7 +105,8 @@ def test_the_page_needs_nothing_else(whole):
     html = page.read_text(encoding='utf-8')
     assert '<script' not in html and 'src="http' not in html and 'href="http' not in html
     assert html.count('src="data:image/jpeg;base64,') == 8  # a picture a sample
-    assert html.count('<svg') == 8  # two t-SNE, 2 by epoch, 3 of scores, lambda
+    # two t-SNE, 2 by epoch, 3 of scores, lambda, 3 of the adversary
+    assert html.count('<svg') == 11
     for text in (BASE, OURS, 'Lip corner puller', 'chance'):
         assert text in html
 
