@@ -3,6 +3,7 @@
 
 import pandas as pd
 import pytest
+import torch
 from mmengine.config import Config
 from mmpretrain.registry import MODELS
 
@@ -66,4 +67,4 @@ def test_the_width_is_that_of_the_backbone(backbone, width):
 def test_a_head_without_people_says_what_to_do():
     head = MODELS.build(dict(type='LinearIdentityHead', in_channels=4))
     with pytest.raises(ValueError, match='number of subjects. Remedy: set model.adversary'):
-        head.loss((None, ), [])
+        head.loss((torch.zeros(0, 4), ), [])
