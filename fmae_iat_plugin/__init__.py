@@ -5,19 +5,25 @@ Importing the package checks the stack, then imports the rooms, so that their co
 into MMPretrain's own registries: ``custom_imports = dict(imports=['fmae_iat_plugin'])`` in a
 config is all that is needed. The names of the model zoo become known to ``mmpretrain.get_model``,
 and MMEngine reads checkpoints without running what is in them.
+
+Where PyTorch or MMEngine is not installed, nothing of this happens, and exported models can be
+run; see :mod:`fmae_iat_plugin.stack`.
 """
 
-from .stack import check_stack, import_quietly
+from .stack import check_stack, import_quietly, is_light, on_demand
 from .version import __version__
 
-check_stack()
-import_quietly()
-
-from . import datasets, engine, evaluation, models, synthfacs  # noqa: E402
-from .weights.guard import register_guard  # noqa: E402
-from .weights.model_zoo import offer_zoo  # noqa: E402
-
-register_guard()
-offer_zoo()
-
 __all__ = ['__version__', 'datasets', 'engine', 'evaluation', 'models', 'synthfacs']
+
+if is_light():
+    __getattr__ = on_demand(__name__)
+else:
+    check_stack()
+    import_quietly()
+
+    from . import datasets, engine, evaluation, models, synthfacs
+    from .weights.guard import register_guard
+    from .weights.model_zoo import offer_zoo
+
+    register_guard()
+    offer_zoo()

@@ -3,6 +3,7 @@
 
 import argparse
 import os
+import sys
 import threading
 import time
 from collections import deque
@@ -47,6 +48,15 @@ def usable_cores() -> int:
     if hasattr(os, 'sched_getaffinity'):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def working_threads() -> int:
+    """Threads for work on CPUs: PyTorch's where it was imported, else ``OMP_NUM_THREADS``, or as
+    many as there are cores."""
+    if 'torch' in sys.modules:
+        return sys.modules['torch'].get_num_threads()
+    asked = os.environ.get('OMP_NUM_THREADS', '').split(',')[0]
+    return int(asked) if asked.isdigit() and int(asked) else usable_cores()
 
 
 def counting_bar() -> Progress:

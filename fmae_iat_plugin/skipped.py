@@ -5,12 +5,10 @@ import csv
 import io
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple, Optional, Sequence, Tuple
-
-from mmengine.dist import master_only
-from mmengine.logging import MMLogger
+from typing import NamedTuple, Optional, Sequence
 
 from .files import write_whole
+from .logs import is_main_process, logger
 
 
 class Skip(NamedTuple):
@@ -43,8 +41,7 @@ def _as_csv(skipped: Sequence[Skip]) -> str:
     return text.getvalue()
 
 
-@master_only
-def report_skipped(name: str, skipped: Sequence[Tuple[str, str]],
+def report_skipped(name: str, skipped: Sequence[tuple],
                    skip_file: Optional[str] = None) -> None:
     """Log how many items were left out and why, and list them in a file.
 
@@ -56,6 +53,8 @@ def report_skipped(name: str, skipped: Sequence[Tuple[str, str]],
             reason, item, number, file, line, detail. Its folder is created. None writes no file.
             Only rank 0 logs and writes.
     """
+    if not is_main_process():
+        return
     if skip_file is not None:
         path = Path(skip_file).expanduser()
         if path.suffix == '.csv':
@@ -70,5 +69,5 @@ def report_skipped(name: str, skipped: Sequence[Tuple[str, str]],
         reasons = ', '.join(f'{reason}: {count}' for reason, count in sorted(counts.items()))
         where = f'listed in {skip_file}' if skip_file else \
             f'the first is {skipped[0][0]}; give skip_file=... for the list'
-        MMLogger.get_current_instance().warning(
+        logger().warning(
             f'{name}: {sum(counts.values())} items left out ({reasons}); {where}')

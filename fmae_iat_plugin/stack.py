@@ -4,14 +4,30 @@
 The stack is not a core dependency of this package: the original distributions (``mmengine``, ...)
 and their maintained continuation (``onedl-mmengine``, ...) install the same import names and
 overwrite each other's files, so the choice is the user's.
+
+A prediction by ONNX Runtime needs no stack, so the package can be imported **light**: nothing is
+registered, and nothing of the stack is imported. It is light where PyTorch or MMEngine is not
+installed, and where the environment variable ``FMAE_IAT_PLUGIN_LIGHT`` is set before the import, as
+``tools/predict.py`` does for itself and its processes. What needs the stack calls
+:func:`use_stack`, which imports the rest, or says what is missing.
 """
 
 import contextlib
 import importlib
 import io
+import os
 import re
 import sys
+from importlib.util import find_spec
 from types import MappingProxyType
+from typing import Callable
+
+#: asks for a light import, unless it is empty
+LIGHT = 'FMAE_IAT_PLUGIN_LIGHT'
+
+#: rooms of which a part works without the stack, in the order of their imports, and the package
+_ROOMS = ('fmae_iat_plugin.evaluation', 'fmae_iat_plugin.datasets', 'fmae_iat_plugin.weights',
+          'fmae_iat_plugin')
 
 #: import name -> (lowest version, first version out of range, distribution to install)
 STACK = MappingProxyType({
@@ -69,3 +85,47 @@ def import_quietly() -> None:
     with contextlib.redirect_stdout(io.StringIO()) as said:
         importlib.import_module('mmpretrain.datasets')
     sys.stdout.write(said.getvalue().replace('Could not import OneDL\n', ''))
+
+
+class _State:
+    """Whether the package was imported light and nothing has needed the stack since."""
+
+    light: bool = bool(os.environ.get(LIGHT)) or any(
+        find_spec(name) is None for name in ('torch', 'mmengine'))
+
+
+def is_light() -> bool:
+    """Whether the package is without the stack: components are not registered."""
+    return _State.light
+
+
+def use_stack() -> None:
+    """Import what a light import left out, so that everything registers; otherwise do nothing.
+
+    Raises:
+        ImportError: See :func:`check_stack`.
+    """
+    if not _State.light:
+        return
+    check_stack()
+    import_quietly()
+    _State.light = False
+    for name in _ROOMS:
+        if name in sys.modules:
+            importlib.reload(sys.modules[name])
+
+
+def on_demand(room: str) -> Callable[[str], object]:
+    """``__getattr__`` of a room that was imported light: its public names bring the stack in.
+
+    Args:
+        room: Its ``__name__``.
+    """
+    def get(name: str):
+        module = sys.modules[room]
+        if not _State.light or name not in getattr(module, '__all__', ()):
+            raise AttributeError(f'module {room!r} has no attribute {name!r}')
+        use_stack()
+        return getattr(module, name)
+
+    return get

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Callable, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
-from mmengine.logging import MMLogger
 from PIL import Image
+
+from .logs import logger
 
 TIMEOUT = 20  #: seconds without an answer; a file on a hanging disk, a stream of the network
 ANIMATIONS = ('.gif', '.webp', '.png', '.apng', '.avif')
@@ -124,7 +125,7 @@ def film(container, video: Union[str, Path, None] = None):
         films.sort(key=lambda stream: -stream.width * stream.height)
         films = [stream for stream in films if (stream.width, stream.height) == (
             films[0].width, films[0].height)]
-        MMLogger.get_current_instance().info(
+        logger().info(
             '%s has %d video streams; that of %d x %d pixels is read', video, len(streams),
             films[0].width, films[0].height)
     return best if best in films else films[0]

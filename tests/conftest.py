@@ -16,7 +16,7 @@ import fmae_iat_plugin  # noqa: F401  registers the components
 sys.path.insert(0, str(Path(__file__).parent))  # for the modules of fixtures beside this file
 
 from file_server import file_server, google_drive  # noqa: E402, F401
-from small_models import exported, write_weights  # noqa: E402, F401
+from small_models import exported, tiny_onnx, write_weights  # noqa: E402, F401
 
 settings.register_profile('fixed', derandomize=True)  # the same examples in every run
 settings.load_profile('fixed')

@@ -147,6 +147,7 @@ def commands():
 def help_of(monkeypatch, capsys):
     """Function (tool, *arguments): what ``--help`` prints."""
     monkeypatch.setenv('COLUMNS', '200')
+    monkeypatch.setenv('FMAE_IAT_PLUGIN_LIGHT', '')  # tools set it for their process
 
     def help_of(tool, *arguments):
         monkeypatch.setattr(sys, 'argv', [tool, *arguments, '--help'])

@@ -154,7 +154,8 @@ def count(text):
     if cfg['type'] == 'MAE':
         flops += tokens * norm  # the encoder alone, of all patches
     else:
-        flops += norm + model.head.fc.in_features * model.head.fc.out_features
+        heads = [model.head, getattr(model, 'intensity_head', None)]
+        flops += norm + sum(head.fc.in_features * head.fc.out_features for head in heads if head)
     return sum(value.numel() for value in model.parameters()), flops
 
 

@@ -36,6 +36,8 @@ def run(repo, tmp_path, config, data, pretraining=False):
     cfg = Config.fromfile(repo / 'configs' / config)
     if cfg.model.get('adversary'):
         model['adversary'] = dict(head=dict(in_channels=24))
+    if cfg.model.get('intensity_head'):
+        model['intensity_head'] = dict(in_channels=24)
     loader = dict(num_workers=0, persistent_workers=False, dataset=data)
     delta = dict(model=model, train_dataloader=dict(loader, batch_size=BATCH),
                  train_cfg=dict(max_epochs=1), param_scheduler=dict(warmup_epochs=0),
@@ -64,6 +66,7 @@ def run(repo, tmp_path, config, data, pretraining=False):
     ('bp4d', 'iat/bp4d_fold1.py', dict(tasks=('T1', ))),
     ('bp4dplus', 'iat/bp4dplus_fold2.py', dict(tasks=('T1', ))),
     ('disfa', 'iat/disfa_fold3.py', {}),
+    ('disfa', 'iat/disfa_intensity_fold3.py', {}),
 ])
 def test_action_units(tmp_path, repo, name, config, options):
     pytest.importorskip('dlib', reason="needs the extra 'face'")
@@ -82,7 +85,8 @@ def test_action_units(tmp_path, repo, name, config, options):
     faces = read_annotation(data / 'annotation.csv').frame
     shown = {(row.subject, row.sequence.split('/')[-1], int(row.frame))
              for row in faces.itertuples() if row.face != 'none'}
-    counts = {au: [0, 0] for au in protocol.aus}
+    graded = 'intensity' in config
+    counts = {au: [0, 0] for au in (table.aus if graded else protocol.aus)}
     train = 0
     for row, labels in zip(table.frame.itertuples(), table.labels):
         if name == 'disfa':
@@ -92,7 +96,7 @@ def test_action_units(tmp_path, repo, name, config, options):
         if not there:
             continue
         train += row.subject not in tested
-        for au in protocol.aus if row.subject in tested else ():
+        for au in counts if row.subject in tested else ():
             value = labels[table.aus.index(au)]
             if not np.isnan(value):
                 positive = value >= 2 if name == 'disfa' else value >= 1
@@ -102,6 +106,10 @@ def test_action_units(tmp_path, repo, name, config, options):
     for au, (positive, negative) in counts.items():
         assert scores[f'positive/AU{au}'] == positive, au
         assert scores[f'negative/AU{au}'] == negative, au
+        if graded:
+            assert scores[f'intensity_coded/AU{au}'] == positive + negative, au
+            assert 0 <= scores[f'mae/AU{au}'] <= 5
+    assert not graded or len(counts) == 12 and 0 < scores['mse/mean'] < 25
 
 
 @pytest.mark.parametrize('name, config', [('rafdb', 'fer/rafdb.py'),

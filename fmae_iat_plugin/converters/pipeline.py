@@ -10,12 +10,12 @@ from typing import Callable, List, Optional, Sequence
 
 import numpy as np
 import pandas as pd
-from mmengine.logging import MMLogger
 
 from fmae_iat_plugin.datasets.annotation import write_annotation
 from fmae_iat_plugin.datasets.protocol import load_protocol
 from fmae_iat_plugin.datasets.summary import summarize_action_units, write_summary
 from fmae_iat_plugin.files import claim_folder
+from fmae_iat_plugin.logs import logger
 from fmae_iat_plugin.media import natural
 from fmae_iat_plugin.parallel import Processes, run_parallel
 from fmae_iat_plugin.skipped import Skip, report_skipped
@@ -133,6 +133,6 @@ def convert_table(dataset: str, work: Callable, units: Sequence, out: Path, rele
                                      notes, INFORMATION)
     write_summary(out, summary)
     for warning in summary['warnings']:
-        MMLogger.get_current_instance().warning(f'{dataset}: {warning}')
+        logger().warning(f'{dataset}: {warning}')
     return summary
 

@@ -15,6 +15,7 @@ from fmae_iat_plugin.skipped import Skip, report_skipped
 
 from .annotation import MAX_INTENSITY, AnnotationError, AnnotationTable, read_annotation
 from .beside import Beside
+from .cropping import checked_cropping, read_cropping
 from .protocol import Protocol, check_whole_number, load_protocol, split_subjects
 from .transforms import LoadFace
 
@@ -50,6 +51,13 @@ class ActionUnitDataset(BaseDataset):
         intensity_threshold (float | str | None): A cell is positive if it is >= this. None: the
             table holds occurrences, and any value but 0 and 1 is an error. ``'protocol'`` (the
             default): the protocol's threshold, or None without a protocol.
+        intensities (Sequence[int], optional): AUs whose intensities are learned too, in this order:
+            a sample then has ``gt_intensity`` float32 ``[K]``, 0 to 5, NaN = not coded, and
+            ``metainfo`` has ``intensity_aus``. ``'gt_intensity'`` must be in ``algorithm_keys`` of
+            ``PackInputs``.
+        intensity_file (str, optional): An annotation table of these intensities, relative to
+            ``data_root``, where ``ann_file`` holds occurrences (BP4D). Rows belong together by
+            ``image``; an image that it lacks is not coded. Defaults to ``ann_file`` (DISFA).
         in_memory (bool): Decode every image once, at the start, and keep it. Use it for few small
             images, whose decoding would take as long as the training.
         check_images (bool): Check at the start that every image file exists. Defaults to True.
@@ -62,6 +70,9 @@ class ActionUnitDataset(BaseDataset):
             were not found (these are counted and logged), and ``metainfo`` has ``mean_shape``.
         flow (str, optional): Folder of optical flow (``tools/misc/compute_flow.py``), relative to
             ``data_root``. A sample with a target then has ``flow_target``.
+        cropping (dict, optional): How the faces were cropped, for the models that are trained on
+            them (see :mod:`~fmae_iat_plugin.datasets.cropping`). Defaults to what
+            ``tools/crop_faces.py`` noted beside the table.
         labelled (float): Share of the images, drawn at random, that keep their labels; the others
             become unlabelled. For experiments with few labels. Defaults to 1.
         label_seed (int): Of that draw.
@@ -85,11 +96,14 @@ class ActionUnitDataset(BaseDataset):
                  held_out: Union[int, float] = 0,
                  absent_ok: bool = False,
                  intensity_threshold: Union[float, str, None] = 'protocol',
+                 intensities: Optional[Sequence[int]] = None,
+                 intensity_file: Optional[str] = None,
                  in_memory: bool = False,
                  check_images: bool = True,
                  skip_file: Optional[str] = None,
                  landmarks: Optional[str] = None,
                  flow: Optional[str] = None,
+                 cropping: Optional[dict] = None,
                  labelled: float = 1.,
                  label_seed: int = 0,
                  data_root: str = '',
@@ -131,8 +145,22 @@ class ActionUnitDataset(BaseDataset):
         if intensity_threshold == 'protocol':
             intensity_threshold = self.protocol.intensity_threshold
         self.intensity_threshold = _checked_threshold(intensity_threshold)
+        if intensity_file is not None and intensities is None:
+            raise ValueError(f'intensity_file is {intensity_file!r}, but no `intensities` are '
+                             'named. Remedy: intensities=(6, 12, ...), AUs of that table.')
+        self.intensity_aus = None if intensities is None else parse_aus(
+            intensities, '`intensities`')
+        self.intensity_path = path if intensity_file is None else os.path.expanduser(
+            os.path.join(data_root or '', intensity_file))
         metainfo = {**(metainfo or {}), 'classes': tuple(map(au_name, self.aus)),
                     'aus': self.aus, 'subjects': self.protocol.subjects}
+        if self.intensity_aus:
+            metainfo['intensity_aus'] = self.intensity_aus
+        if cropping is not None:
+            metainfo['cropping'] = checked_cropping(cropping, '`cropping`')
+        elif 'face' in self.table.frame:  # a table of crops
+            noted = read_cropping(path)
+            metainfo.update({} if noted is None else dict(cropping=noted))
         super().__init__(ann_file=ann_file, data_root=data_root, data_prefix=data_prefix,
                          metainfo=metainfo, lazy_init=lazy_init, **kwargs)
 
@@ -170,6 +198,27 @@ class ActionUnitDataset(BaseDataset):
                 'table holds occurrences, and every label would be negative. Remedy: '
                 'intensity_threshold=None.')
         return np.where(coded, values >= threshold, np.nan).astype(np.float32)
+
+    def _intensities(self) -> np.ndarray:
+        """``[N, K]`` float32, 0 to 5, NaN = not coded."""
+        table = self.table
+        if self.intensity_path != table.path and not os.path.samefile(
+                self.intensity_path, table.path):
+            table = read_annotation(self.intensity_path)
+        values = table.select(self.intensity_aus, self.absent_ok)
+        if not (table.labels > 1).any():
+            raise AnnotationError(f'{table.path}: intensities are asked for, but no cell is above '
+                                  '1: the table holds occurrences. Remedy: `intensity_file`, a '
+                                  'table of intensities.')
+        if table is self.table:
+            return values
+        place = {image: row for row, image in enumerate(table.images)}
+        rows = np.array([place.get(image, -1) for image in self.table.images])
+        if (rows < 0).all():
+            raise AnnotationError(f'{table.path} names none of the {len(rows)} images of '
+                                  f'{self.table.path}, first {self.table.images[0]!r}. Remedy: '
+                                  'the column `image` must be the same in both.')
+        return np.where((rows < 0)[:, None], np.nan, values[rows]).astype(np.float32)
 
     def _selected(self) -> np.ndarray:
         """Row numbers of this fold and split, in the order of the table."""
@@ -220,6 +269,7 @@ class ActionUnitDataset(BaseDataset):
     def load_data_list(self) -> List[dict]:
         """Rows of this fold and split as sample dicts (see the class)."""
         labels, rows = self._labels(), self._with_face(self._selected())
+        graded = self._intensities() if self.intensity_aus else None
         if not rows.size:
             tested = self.protocol.test_subjects(self.fold)
             held_out = self.protocol.held_out_subjects(self.fold, self.held_out)
@@ -237,12 +287,16 @@ class ActionUnitDataset(BaseDataset):
             self._check_images(paths, rows)
         if self.labelled < 1:
             rng = np.random.default_rng(self.label_seed)
-            labels[rows[rng.permutation(len(rows))[round(self.labelled * len(rows)):]]] = np.nan
+            unlabelled = rows[rng.permutation(len(rows))[round(self.labelled * len(rows)):]]
+            for values in (labels, *(() if graded is None else (graded, ))):
+                values[unlabelled] = np.nan
         index = {name: i for i, name in enumerate(self.protocol.subjects)}
         data_list = []
         sequences = self.table.frame.get('sequence')
         for row, path in zip(rows, paths):
             sample = dict(img_path=path, gt_score=labels[row])
+            if graded is not None:
+                sample['gt_intensity'] = graded[row]
             if subjects[row]:
                 sample['subject'] = index[subjects[row]]
             if sequences is not None:

@@ -2,7 +2,8 @@
 """The bytes of an image file to uint8 BGR: upright, of every depth, nothing clipped."""
 
 import io
-from typing import Optional
+from pathlib import Path
+from typing import Optional, Union
 
 import cv2
 import numpy as np
@@ -15,6 +16,38 @@ _TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
           4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
           6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
           8: Image.Transpose.ROTATE_90}
+
+
+class UnreadableImageError(OSError):
+    """An image that is missing or cannot be decoded.
+
+    Args:
+        path: The image, as ``img_path`` names it.
+        reason: What went wrong.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f'cannot read the image {path!r} ({reason}); restore the file, or leave '
+                         'it out of the annotation or list that names it')
+        self.path = path
+        self.reason = reason
+
+
+def read_image_file(path: Union[str, Path]) -> np.ndarray:
+    """An image file as uint8 BGR ``[H, W, 3]``; see :func:`decode_image`.
+
+    Raises:
+        UnreadableImageError: If the file is missing or cannot be decoded.
+    """
+    try:
+        return decode_image(Path(path).read_bytes())
+    except PICTURE_ERRORS as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Union[str, Path], error: Exception) -> UnreadableImageError:
+    """The error of an image that Pillow could not read."""
+    return UnreadableImageError(str(path), f'{type(error).__name__}: {error}'.replace('\n', ' '))
 
 
 def decode_image(data: bytes) -> np.ndarray:

@@ -16,9 +16,9 @@ from mmpretrain.registry import DATASETS
 
 from fmae_iat_plugin.media import IMAGE_SUFFIXES, walk
 
+from .decoding import UnreadableImageError
 from .exclusion import Exclusion
 from .shards import expand_shards, index_tar
-from .transforms import UnreadableImageError
 
 
 @DATASETS.register_module()

@@ -44,24 +44,10 @@ from timm.data.transforms import str_to_pil_interp
 
 from fmae_iat_plugin.videos import PICTURE_ERRORS
 
-from .decoding import decode_image
+from .decoding import decode_image, unreadable
 
 # ImageNet mean of the R, G, B channels on the 0-255 scale.
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
-
-class UnreadableImageError(OSError):
-    """An image that is missing or cannot be decoded.
-
-    Args:
-        path: The image, as ``img_path`` names it.
-        reason: What went wrong.
-    """
-
-    def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f'cannot read the image {path!r} ({reason}); restore the file, or leave '
-                         'it out of the annotation or list that names it')
-        self.path = path
-        self.reason = reason
 
 
 @TRANSFORMS.register_module()
@@ -104,8 +90,7 @@ class LoadFace(BaseTransform):
             try:
                 results['img'] = decode_image(self._read(results))
             except PICTURE_ERRORS as error:
-                reason = f'{type(error).__name__}: {error}'.replace('\n', ' ')
-                raise UnreadableImageError(results['img_path'], reason) from error
+                raise unreadable(results['img_path'], error) from error
         results['img_shape'] = results['ori_shape'] = results['img'].shape[:2]
         return results
 

@@ -1,6 +1,8 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Optimisation: parameter groups, learning-rate curve, total batch size, guards."""
 
+import fmae_iat_plugin.full  # noqa: F401  these rooms need the stack
+
 from .check_setup import CheckSetupHook
 from .identity_probe_hook import IdentityProbeHook
 from .lambda_ramp import LambdaRampHook

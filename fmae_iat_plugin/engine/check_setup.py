@@ -47,12 +47,18 @@ class CheckSetupHook(Hook):
         model, loader = _unwrap(runner.model), runner.train_dataloader
         meta = getattr(loader.dataset, 'metainfo', {})
         adversary = getattr(model, 'adversary', None)
-        for module, key, names in ((getattr(model, 'head', None), 'num_classes', meta.get('aus')),
-                                   (adversary and adversary['head'], 'num_subjects',
-                                    meta.get('subjects'))):
+        graded = getattr(model, 'intensity_head', None)
+        if graded is not None and not meta.get('intensity_aus'):
+            raise ValueError('model.intensity_head has nothing to learn from: the data set gives '
+                             'no intensities. Remedy: set `intensities` of the data set, or '
+                             'model.intensity_head=None.')
+        for module, where, key, names in (
+                (getattr(model, 'head', None), 'head', 'num_classes', meta.get('aus')),
+                (graded, 'intensity_head', 'num_classes', meta.get('intensity_aus')),
+                (adversary and adversary['head'], 'adversary.head', 'num_subjects',
+                 meta.get('subjects'))):
             size = getattr(module, key, None)
             if names and size is not None and size != len(names):
-                where = 'head' if key == 'num_classes' else 'adversary.head'
                 raise ValueError(f'model.{where}.{key} is {size}, but the data set has {len(names)}'
                                  f' ({", ".join(map(str, names[:8]))}{", ..." * (len(names) > 8)}).'
                                  f' Remedy: set model.{where}.{key}={len(names)}.')
@@ -103,8 +109,13 @@ class CheckSetupHook(Hook):
         meta = checkpoint.get('meta')
         meta = (meta.get('dataset_meta') if isinstance(meta, dict) else None) or {}
         for loop in ('_train_loop', '_val_loop', '_test_loop'):
-            check_same_outputs(named_outputs(meta), named_outputs(_metainfo(runner, loop)),
-                               'the checkpoint', f'the {loop[1:-5]} data set of the config')
+            data = _metainfo(runner, loop)
+            for key in ('aus', 'intensity_aus'):
+                saved_names, names = (named_outputs({**values, 'aus': values.get(key)})
+                                      if key == 'aus' or values.get(key) else ()
+                                      for values in (meta, data))
+                check_same_outputs(saved_names, names, 'the checkpoint',
+                                   f'the {loop[1:-5]} data set of the config')
         saved = list(meta.get('subjects') or ())
         people = list(_metainfo(runner, '_train_loop').get('subjects') or ())
         if any(name.startswith('adversary.') for name in model) and saved and people:

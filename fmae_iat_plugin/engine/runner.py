@@ -12,7 +12,8 @@ from mmpretrain.registry import DATASETS, RUNNERS
 def derive_sizes(cfg: Config) -> Config:
     """Fill in the sizes of the heads that a config leaves out.
 
-    ``model.head.num_classes`` is the number of action units of the data set, and
+    ``model.head.num_classes`` is the number of action units of the data set,
+    ``model.intensity_head.num_classes`` that of those with intensities, and
     ``model.adversary.head.num_subjects`` the number of its subjects, those of the test fold
     included. What the config says is kept; :class:`CheckSetupHook` compares it with the data.
 
@@ -29,6 +30,8 @@ def derive_sizes(cfg: Config) -> Config:
     head, adversary = cfg.model.get('head') or {}, cfg.model.get('adversary') or {}
     wanted = [(part, key, field) for part, kind, key, field in (
         (head, 'AUHead', 'num_classes', 'aus'),
+        (cfg.model.get('intensity_head') or {}, 'AUIntensityHead', 'num_classes',
+         'intensity_aus'),
         (adversary.get('head') or {}, 'LinearIdentityHead', 'num_subjects', 'subjects'))
         if part.get('type') == kind and part.get(key) is None]
     if not wanted:
@@ -37,7 +40,8 @@ def derive_sizes(cfg: Config) -> Config:
     known = DATASETS.build({**loader.dataset, 'lazy_init': True}).metainfo
     cfg = deepcopy(cfg)
     adversary = cfg.model.get('adversary') or {}
-    parts = dict(aus=cfg.model.get('head'), subjects=adversary.get('head'))
+    parts = dict(aus=cfg.model.get('head'), subjects=adversary.get('head'),
+                 intensity_aus=cfg.model.get('intensity_head'))
     for _, key, field in wanted:
         parts[field][key] = len(known[field])
     return cfg

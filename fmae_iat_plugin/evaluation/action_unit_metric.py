@@ -5,7 +5,6 @@ The definitions (what F1 is, when it is undefined, the paper's threshold) are in
 This file carries predictions from the model to them, over any number of ranks.
 """
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from mmpretrain.registry import METRICS
 from rich import box
@@ -22,11 +20,12 @@ from rich.table import Table
 
 from fmae_iat_plugin.files import whole_named_file
 
+from .frame_metric import FrameMetric, name_of
 from .scores import action_unit_scores, resolve_thresholds
 
 
 @METRICS.register_module()
-class ActionUnitMetric(BaseMetric):
+class ActionUnitMetric(FrameMetric):
     """F1, AUC and accuracy per AU and on average, pooled over all frames.
 
     Keys, where ``AU12`` stands for each name in ``dataset_meta['classes']``; F1, AUC and accuracy
@@ -40,10 +39,7 @@ class ActionUnitMetric(BaseMetric):
     - ``positive/AU12``, ``negative/AU12``, ``missing/AU12``: numbers of frames.
     - ``undefined``: the number of AUs whose F1 is undefined, so not in ``f1/mean``.
 
-    Each frame counts once, however the sampler spreads and pads the frames over ranks: results
-    that share ``sample_idx`` and ``img_path`` are one frame, and the first is kept. (Both are
-    needed: the parts of a ``ConcatDataset`` each number their frames from 0.) Where a sample has
-    no ``sample_idx``, mmengine's rule applies: what exceeds the dataset's length is cut off.
+    Each frame counts once, see :class:`~.frame_metric.FrameMetric`.
 
     ``CheckpointHook(save_best='paper/f1', rule='greater')`` keeps the best test epoch, as the
     paper did; mmengine cannot infer the rule from this key.
@@ -66,8 +62,6 @@ class ActionUnitMetric(BaseMetric):
     Raises:
         ValueError: For unusable arguments (here) or predictions (in :meth:`process`).
     """
-    default_prefix = None
-
     def __init__(self,
                  thresholds: float | Sequence[float] | Mapping[str, float] | None = None,
                  paper_missing: str = 'masked',
@@ -84,7 +78,6 @@ class ActionUnitMetric(BaseMetric):
         self.thresholds = thresholds
         self.paper_missing = paper_missing
         self.out_file = out_file
-        self._size: int | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -109,9 +102,9 @@ class ActionUnitMetric(BaseMetric):
         for sample in data_samples:
             for key in ('pred_score', 'gt_score'):
                 if sample.get(key) is None:
-                    raise ValueError(f'{_name(sample)} has no {key}')
+                    raise ValueError(f'{name_of(sample)} has no {key}')
                 if tuple(sample.get(key).shape) != (num_aus, ):
-                    raise ValueError(f'{_name(sample)}: {key} has shape '
+                    raise ValueError(f'{name_of(sample)}: {key} has shape '
                                      f'{tuple(sample.get(key).shape)}, but the dataset has '
                                      f'{num_aus} AUs {self.classes}')
         if len(data_samples) == 0:
@@ -119,46 +112,18 @@ class ActionUnitMetric(BaseMetric):
         scores, labels = (_batch(data_samples, key) for key in ('pred_score', 'gt_score'))
         for sample, score, label in zip(data_samples, scores, labels):
             if not ((score >= 0) & (score <= 1)).all():
-                raise ValueError(f'{_name(sample)}: predicted scores {score.tolist()} are not '
+                raise ValueError(f'{name_of(sample)}: predicted scores {score.tolist()} are not '
                                  'probabilities in [0, 1]. Has the training diverged, or does the '
                                  'head return logits?')
             if not ((label == 0) | (label == 1) | np.isnan(label)).all():
-                raise ValueError(f'{_name(sample)}: labels {label.tolist()} must be 0, 1 or NaN '
+                raise ValueError(f'{name_of(sample)}: labels {label.tolist()} must be 0, 1 or NaN '
                                  '(not coded); binarise intensities in the dataset')
-            index, subject = sample.get('sample_idx'), sample.get('subject')
-            self.results.append((-1 if index is None else int(index),
-                                 -1 if subject is None else int(subject),
-                                 str(sample.get('img_path') or ''), score, label))
-
-    def evaluate(self, size: int) -> dict:
-        """Gather from all ranks and compute; see :meth:`BaseMetric.evaluate`.
-
-        Args:
-            size: Number of frames in the whole dataset. The gathered results are not cut to it
-                before repeated frames are removed, or frames of a rank would be lost.
-        """
-        self._size = size
-        return super().evaluate(sys.maxsize)
+            self.results.append((*self.identity(sample), score, label))
 
     def compute_metrics(self, results: list) -> dict:
         """The dict of keys in the class's docstring, from one result per sample."""
         logger = MMLogger.get_current_instance()
-        kept = {}
-        for position, result in enumerate(results):
-            kept.setdefault((position, ) if result[0] < 0 else (result[0], result[2]), result)
-        frames = list(kept.values())
-        if any(result[0] < 0 for result in frames):
-            frames = frames[:self._size]
-        if not frames:
-            raise ValueError('nothing to evaluate: no prediction reached ActionUnitMetric; is the '
-                             'test dataset empty?')
-        if len(results) > len(frames):
-            logger.info(f'{len(results) - len(frames)} repeated results (padding of the ranks) '
-                        'are not counted.')
-        if self._size is not None and len(frames) != self._size:
-            logger.warning(f'{len(frames)} frames are evaluated, but the dataset has '
-                           f'{self._size}.')
-
+        frames = self.frames(results)
         scores = np.stack([result[3] for result in frames])
         labels = np.stack([result[4] for result in frames])
         if self.out_file is not None:
@@ -192,11 +157,6 @@ class ActionUnitMetric(BaseMetric):
 def _batch(samples: Sequence[Any], key: str) -> np.ndarray:
     """``[B, C]`` float32, with one transfer from the device per batch instead of per sample."""
     return torch.stack([sample.get(key) for sample in samples]).detach().float().cpu().numpy()
-
-
-def _name(sample: Any) -> str:
-    """The name of a sample in an error."""
-    return f'sample {sample.get("sample_idx")} ({sample.get("img_path") or "no img_path"})'
 
 
 def _table(metrics: dict, classes: Sequence[str], num_frames: int) -> str:

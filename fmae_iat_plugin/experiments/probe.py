@@ -48,7 +48,7 @@ def probe_checkpoint(cfg: Config, checkpoint: str, device: Optional[str] = None,
                      **options) -> Dict[str, ProbeResult]:
     """:func:`probe_model` of a checkpoint, opened without running code from it, on all frames of
     the config's test data set; ``options`` are those of :func:`probe_model`."""
-    from fmae_iat_plugin.inference.backends import TorchBackend
+    from fmae_iat_plugin.inference.torch_backend import TorchBackend
     init_default_scope('mmpretrain')
     model = TorchBackend(cfg, checkpoint, device).model
     data = DATASETS.build({**cfg.test_dataloader.dataset, 'split': 'all'})

@@ -12,7 +12,6 @@ were never seen, and prints the tables of docs/en/rtatl_runs.md. Finished runs a
 import argparse
 import json
 import os
-import resource
 import sys
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Sequence
@@ -32,6 +31,7 @@ from fmae_iat_plugin.weights.zoo_index import configs_root
 
 from .rtatl_measure import flow_errors, infilling_errors, predictions, test_data
 from .rtatl_tables import tables
+from .run_cost import cpu_seconds
 
 FACES = dict(subjects=36, frames=60, size=64, shortcut=0.0, aus=(1, 2, 4, 6, 9, 12, 25, 26))
 DELTA = 4  # frames to the future that the flow leads to
@@ -111,11 +111,6 @@ def run_config(run: Run, work: Path, epochs: Optional[Dict[int, int]] = None,
     return cfg
 
 
-def _cpu_seconds() -> float:
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(item.ru_utime + item.ru_stime for item in used)
-
-
 def train_and_measure(run: Run, work: Path, epochs: Optional[Dict[int, int]] = None,
                       options: Optional[dict] = None) -> dict:
     """Train a run and measure it on the unseen people; what it leaves is ``result.json`` and
@@ -124,12 +119,12 @@ def train_and_measure(run: Run, work: Path, epochs: Optional[Dict[int, int]] = N
     if (folder / 'result.json').is_file():
         return json.loads((folder / 'result.json').read_text(encoding='utf-8'))
     init_default_scope('mmpretrain')
-    begun, cfg = _cpu_seconds(), run_config(run, work, epochs, options)
+    begun, cfg = cpu_seconds(), run_config(run, work, epochs, options)
     cfg.experiment_name = run.folder.replace('/', '_') + f'_{os.getpid()}'
     runner = Runner.from_cfg(cfg)
     runner.train()
     model = runner.model.eval()
-    trained = _cpu_seconds() - begun
+    trained = cpu_seconds() - begun
     dataset = test_data(cfg)
     stored = predictions(model, dataset)
     result = dict(run._asdict(), cpu_seconds=round(trained, 1), epochs=cfg.train_cfg.max_epochs,

@@ -12,11 +12,10 @@ test data of the config.
 import argparse
 import sys
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import List, Optional
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpretrain.registry import MODELS
@@ -65,8 +64,8 @@ def _pictures(model: nn.Module, images: Tensor) -> List[np.ndarray]:
 
 
 @torch.no_grad()
-def draw(model: nn.Module, dataset, faces: int = 4, seed: int = 0) -> Dict[str, Figure]:
-    """The figures by name.
+def draw(model: nn.Module, dataset, faces: int = 4, seed: int = 0) -> dict:
+    """The matplotlib figures by name.
 
     Args:
         model: RTATL, in evaluation.
@@ -109,7 +108,7 @@ def draw(model: nn.Module, dataset, faces: int = 4, seed: int = 0) -> Dict[str, 
     return figures
 
 
-def _relation(model: nn.Module, dataset, faces: int, names: List[str]) -> Figure:
+def _relation(model: nn.Module, dataset, faces: int, names: List[str]):
     rows = np.linspace(0, len(dataset) - 1, min(faces, len(dataset))).astype(int)
     total, number = 0., 0
     for images, samples in batches(model, Subset(dataset, rows)):

@@ -27,7 +27,7 @@ def write_cost(folder: Union[str, Path], seconds: float, cpu_seconds: float,
         seconds=round(seconds, 1), gpus=gpus, cpu_seconds=round(cpu_seconds, 1))).encode())
 
 
-def _cpu_seconds() -> float:
+def cpu_seconds() -> float:
     """CPU time of this process and its finished children."""
     return sum(os.times()[:4])
 
@@ -35,9 +35,9 @@ def _cpu_seconds() -> float:
 @contextmanager
 def measured(folder: Union[str, Path]) -> Iterator[None]:
     """Note the cost of the block, if it ends well."""
-    start, cpu = time.monotonic(), _cpu_seconds()
+    start, cpu = time.monotonic(), cpu_seconds()
     yield
-    write_cost(folder, time.monotonic() - start, _cpu_seconds() - cpu)
+    write_cost(folder, time.monotonic() - start, cpu_seconds() - cpu)
 
 
 def total_cpu_seconds(folder: Union[str, Path]) -> float:

@@ -93,6 +93,22 @@ def crop_face(image: np.ndarray, box, options: CropOptions) -> np.ndarray:
     return cut(image, wanted, options.size)
 
 
+def crop_of_frame(frame: np.ndarray, box, options: CropOptions) -> np.ndarray:
+    """The crop of a face of a frame, halved first where the options say so.
+
+    Args:
+        frame: uint8 BGR ``[H, W, 3]``.
+        box: (x1, y1, x2, y2), pixels of ``frame``.
+        options: As for :func:`crop_face`, and ``halve``.
+
+    Returns:
+        np.ndarray: uint8 BGR ``[size, size, 3]``.
+    """
+    if options.halve:
+        return crop_face(halve(frame), [side / 2 for side in box], options)
+    return crop_face(frame, box, options)
+
+
 def encode(image: np.ndarray, image_format: str) -> bytes:
     """A BGR image as the content of a ``jpg`` (quality 95) or ``png`` file."""
     return cv2.imencode(f'.{image_format}', image, _FLAGS[image_format])[1].tobytes()

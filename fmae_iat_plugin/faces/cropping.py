@@ -13,6 +13,7 @@ from typing import List, Optional, Union
 import pandas as pd
 
 from fmae_iat_plugin.datasets.annotation import write_annotation
+from fmae_iat_plugin.datasets.cropping import SETTINGS
 from fmae_iat_plugin.files import claim_folder, hold_folder, write_whole
 from fmae_iat_plugin.parallel import Processes, run_parallel
 from fmae_iat_plugin.skipped import Skip, report_skipped
@@ -22,8 +23,7 @@ from .detector import DetectorSpec
 from .sequence import COLUMNS, crop_unit
 from .structures import DETECTED, NONE, TRACKED, CropError, CropOptions
 
-SETTINGS, SKIPPED, TABLE, PLAIN_TABLE = ('cropping.json', 'skipped_faces.csv', 'annotation.csv',
-                                         'faces.csv')
+SKIPPED, TABLE, PLAIN_TABLE = 'skipped_faces.csv', 'annotation.csv', 'faces.csv'
 
 
 def crop_faces(source: Union[str, Path], out: Union[str, Path],

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, Optional, Union
 
 from fmae_iat_plugin.files import file_sha256
+from fmae_iat_plugin.stack import use_stack
 
 from .detections import Detector
 from .structures import CropError
@@ -74,6 +75,7 @@ def _build(spec: DetectorSpec) -> Detector:
         raise CropError(f'{spec.detector} needs weights. Remedy: give the checkpoint.')
     if spec.batch_size < 1:
         raise CropError(f'batch size {spec.batch_size}. Remedy: 1 or more.')
+    use_stack()
     from .mmdet_detector import MMDetDetector
     return MMDetDetector(spec.detector, spec.checkpoint, label=spec.label, device=spec.device,
                          threshold=0.5 if spec.threshold is None else spec.threshold,

@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 
 from fmae_iat_plugin.datasets.annotation import AnnotationError
+from fmae_iat_plugin.datasets.decoding import UnreadableImageError, decode_image
 from fmae_iat_plugin.datasets.flow_targets import INDEX, SEQUENCES, SETTINGS, SKIPPED
-from fmae_iat_plugin.datasets.transforms import UnreadableImageError, decode_image
 from fmae_iat_plugin.errors import say_error
 from fmae_iat_plugin.files import claim_folder, file_sha256, write_whole
 from fmae_iat_plugin.parallel import (

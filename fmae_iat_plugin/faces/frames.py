@@ -3,7 +3,7 @@
 
 from typing import Iterator, List
 
-from fmae_iat_plugin.datasets.transforms import LoadFace, UnreadableImageError
+from fmae_iat_plugin.datasets.decoding import UnreadableImageError, read_image_file
 from fmae_iat_plugin.skipped import Skip
 from fmae_iat_plugin.videos import Damage, pages, read_video
 
@@ -31,12 +31,11 @@ def read_frames(unit: Unit, problems: List[Skip]) -> Iterator[Frame]:
     if unit.video is not None:
         yield from _read_video(unit, problems)
         return
-    load = LoadFace()
     for source, path, number, stem in unit.frames:
         if (further := pages(path) - 1) > 0:
             problems.append(Skip(source, MORE_PAGES, str(path), 0, f'{further} further pages'))
         try:
-            yield Frame(source, number, stem, None, load.transform({'img_path': str(path)})['img'])
+            yield Frame(source, number, stem, None, read_image_file(path))
         except UnreadableImageError as error:
             yield Frame(source, number, stem, None, None,
                         Skip(source, BAD_IMAGE, str(path), 0, error.reason))

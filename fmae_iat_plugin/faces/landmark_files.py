@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 
 from fmae_iat_plugin.datasets.annotation import AnnotationError
+from fmae_iat_plugin.datasets.decoding import UnreadableImageError, decode_image
 from fmae_iat_plugin.datasets.landmarks import write_landmarks
-from fmae_iat_plugin.datasets.transforms import UnreadableImageError, decode_image
 from fmae_iat_plugin.errors import say_error
 from fmae_iat_plugin.files import claim_folder, write_whole
 from fmae_iat_plugin.parallel import (

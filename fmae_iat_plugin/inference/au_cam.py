@@ -11,13 +11,13 @@ import numpy as np
 
 from fmae_iat_plugin.action_units import au_name, parse_au
 from fmae_iat_plugin.errors import say_error
-from fmae_iat_plugin.faces import DetectorSpec
-from fmae_iat_plugin.faces.crop import crop_face
+from fmae_iat_plugin.faces.crop import crop_of_frame
+from fmae_iat_plugin.faces.provenance import add_crop_arguments, crop_arguments
 from fmae_iat_plugin.files import write_whole
+from fmae_iat_plugin.stack import use_stack
 from fmae_iat_plugin.weights.zoo_index import resolve_model
 
-from .backends import TorchBackend
-from .inferencer import AUInferencer
+from .inferencer import AUTO, AUInferencer, detector_argument
 
 
 def draw_cam(infer: AUInferencer, image: Union[str, Path, np.ndarray],
@@ -37,7 +37,10 @@ def draw_cam(infer: AUInferencer, image: Union[str, Path, np.ndarray],
             face, or the model is an exported one.
         FileNotFoundError, ImportError: If the image or a library is missing.
     """
+    use_stack()
     from fmae_iat_plugin.visualization.cam import cam_picture, grad_cam
+
+    from .torch_backend import TorchBackend
     if not isinstance(infer.backend, TorchBackend):
         raise ValueError('an exported model has no gradients. Remedy: give its config and '
                          'checkpoint.')
@@ -54,7 +57,7 @@ def draw_cam(infer: AUInferencer, image: Union[str, Path, np.ndarray],
         raise ValueError('no face was found in the image.')
     if len(seen) > 1:
         raise ValueError(f'{image} has {len(seen)} frames. Remedy: one image.')
-    crops = [crop_face(seen[0], row.box, infer.crop) if infer.detector or infer.fixed_size
+    crops = [crop_of_frame(seen[0], row.box, infer.crop) if infer.detector or infer.fixed_size
              else seen[0] for row in rows]
     model = infer.backend.model
     packed = [infer.pipeline(dict(img=crop)) for crop in crops]
@@ -74,19 +77,21 @@ def main(arguments: Optional[List[str]] = None) -> int:
     parser.add_argument('--weights', help='checkpoint of that config')
     parser.add_argument('--au', required=True, help='action unit, such as 12; several: 4,12')
     parser.add_argument('-o', '--out', required=True, help='picture: .png or .jpg')
-    parser.add_argument('--detector', default='dlib',
-                        help='dlib (default), an mmdet config, or none: the image is a face crop')
+    parser.add_argument('--detector', default=AUTO,
+                        help="dlib, an mmdet config, or none: the image is a face crop; default: "
+                        "that of the model's training, else dlib")
     parser.add_argument('--detector-weights', help='mmdet: checkpoint')
     parser.add_argument('--device', help='cpu, cuda:0, ...; default: the GPU if there is one')
+    add_crop_arguments(parser)
     args = parser.parse_args(arguments)
     try:
         suffix = Path(args.out).suffix.lower()
         if suffix not in ('.png', '.jpg'):
             raise ValueError(f'--out {args.out} is neither .png nor .jpg')
         aus = [parse_au(au) for au in args.au.split(',')]
-        detector = None if args.detector == 'none' else DetectorSpec(
-            args.detector, args.detector_weights, device=args.device or 'cpu')
-        infer = AUInferencer(*resolve_model(args.model, args.weights), args.device, detector)
+        infer = AUInferencer(*resolve_model(args.model, args.weights), args.device,
+                             detector_argument(args.detector, args.detector_weights, args.device),
+                             dict(crop_arguments(args)))
         picture = draw_cam(infer, args.image, aus)
         write_whole(Path(args.out), cv2.imencode(suffix, picture)[1].tobytes())
     except (ValueError, OSError, ImportError) as error:

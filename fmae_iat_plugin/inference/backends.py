@@ -1,155 +1,62 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""What runs the model for the inferencer: PyTorch, or ONNX Runtime for exported models."""
+"""Which runtime a model is for: ONNX Runtime for exported files, PyTorch for configs.
 
-import inspect
-from concurrent.futures import ThreadPoolExecutor
+PyTorch is imported for a config alone.
+"""
+
 from pathlib import Path
-from threading import Barrier
-from typing import Optional, Sequence, Tuple, Union
+from typing import Any, Optional, Tuple
 
-import numpy as np
-import torch
-from mmengine.config import Config
-from mmpretrain.registry import MODELS
+from fmae_iat_plugin.stack import use_stack
 
-from fmae_iat_plugin.models.classifiers import AUClassifier
-from fmae_iat_plugin.weights.checkpoint import find_weights, misfits, read_checkpoint
-
-from .onnx_backend import OnnxBackend, finite_scores
+from .onnx_backend import OnnxBackend, check_onnx_device
+from .recipe import Recipe
 
 
-def open_model(model: Union[str, Path, Config], weights: Optional[str] = None,
-               device: Optional[str] = None) -> Tuple[Config, Union['TorchBackend', OnnxBackend]]:
-    """A config and what runs its model.
+def runs_on_onnx(model: Any, weights: Optional[str] = None) -> bool:
+    """Whether an exported file holds the weights."""
+    return any(isinstance(file, (str, Path)) and Path(file).suffix == '.onnx'
+               for file in (model, weights))
+
+
+def open_model(model: Any, weights: Optional[str] = None,
+               device: Optional[str] = None) -> Tuple[Recipe, Any]:
+    """How faces get to a model, and what runs it.
 
     Args:
         model: Config, or its path; or an ``.onnx`` file, which notes what is needed of its config.
         weights: Checkpoint, or ``.onnx`` file. None: random weights.
         device: Defaults to the GPU if there is one.
 
+    Returns:
+        tuple: The recipe; a ``TorchBackend`` or an :class:`~.onnx_backend.OnnxBackend`.
+
     Raises:
         FileNotFoundError, ImportError, ValueError: See the two backends.
     """
-    if isinstance(model, (str, Path)) and Path(model).suffix == '.onnx':
+    if runs_on_onnx(model):
         if weights is not None:
             raise ValueError(f'{model} and {weights} are both weights. Remedy: give one of them.')
         backend = OnnxBackend(model, device)
-        return backend.config(), backend
-    cfg = model if isinstance(model, Config) else Config.fromfile(model)
-    if weights is not None and Path(weights).suffix == '.onnx':
-        return cfg, OnnxBackend(weights, device)
-    return cfg, TorchBackend(cfg, weights, device)
+        return backend.recipe(), backend
+    use_stack()
+    from .torch_backend import TorchBackend, config_recipe, read_config
+    cfg = read_config(model)
+    recipe = config_recipe(cfg)
+    if weights is not None and runs_on_onnx(weights):
+        return recipe, OnnxBackend(weights, device)
+    return recipe, TorchBackend(cfg, weights, device)
 
 
-def check_device(device: Optional[str]) -> Optional[torch.device]:
-    """The device; None stays None.
+def check_device(device: Optional[str], model: Any, weights: Optional[str] = None) -> None:
+    """Before hours of work.
 
     Raises:
         ValueError: If the device is unknown, or is not on this machine.
     """
-    if device is None:
-        return None
-    try:
-        found = torch.device(device)
-    except RuntimeError as error:
-        raise ValueError(f'device {device!r} is unknown. Remedy: cpu, cuda, cuda:1, mps, ...'
-                         ) from error
-    number = torch.cuda.device_count()
-    there = dict(cpu=True, mps=torch.backends.mps.is_available(), cuda=(found.index or 0) < number)
-    if not there.get(found.type, True):
-        has = f'PyTorch sees {number} GPUs' if found.type == 'cuda' else 'PyTorch does not see it'
-        raise ValueError(f'device {device!r} is not on this machine: {has}. Remedy: choose another '
-                         'one, or cpu.')
-    return found
-
-
-class TorchBackend:
-    """The config's model without what it needs for training alone, such as its adversary.
-
-    On CPUs a batch is dealt out to threads of one core each. PyTorch's own way, all cores on each
-    operation in turn, makes them wait for each other wherever one of them also looks for faces.
-
-    Args:
-        cfg: Config with ``model``.
-        weights: Checkpoint, opened without running code from it. None: random weights.
-        device: Defaults to the GPU if there is one.
-
-    Attributes:
-        outputs (int): Number of action units.
-        aus (tuple, optional): Their numbers, where the checkpoint notes its training data's.
-        threshold (float or list): Probability from which an action unit is present: the
-            checkpoint's (``meta['thresholds']``, one each), else the head's ``thr`` (0.5).
-
-    Raises:
-        ValueError: If the weights do not fit or are not finite, the config has no model of action
-            units, or the device is not there.
-    """
-
-    def __init__(self, cfg: Config, weights: Optional[str] = None, device: Optional[str] = None):
-        name = cfg.get('filename') or 'the config'
-        kind = cfg.get('model', {}).get('type')
-        found = MODELS.get(kind) if isinstance(kind, str) else kind
-        if not (inspect.isclass(found) and issubclass(found, AUClassifier)
-                and 'test_dataloader' in cfg):
-            raise ValueError(f'{name} is not a model of action units: its model is {kind!r}, not '
-                             "'AUClassifier'. Remedy: use a config of configs/fmae, iat, rtatl or "
-                             'custom that is fine-tuned and tested.')
-        self.device = check_device(device) or torch.device(
-            'cuda' if torch.cuda.is_available() else 'cpu')
-        self._unused = found.training_only
-        self.model = MODELS.build({**cfg.model, **dict.fromkeys(self._unused), 'pretrained': None})
-        self.outputs: int = self.model.head.num_classes
-        self.source = str(weights or name)
-        self.threshold = getattr(self.model.head, 'thr', 0.5)
-        self.aus: Optional[Tuple[int, ...]] = None
-        if weights is not None:
-            self._load(weights)
-        self.model.to(self.device).eval()
-        self._threads = 1 if self.device.type != 'cpu' else torch.get_num_threads()
-        self._pool = _single_core_threads(self._threads) if self._threads > 1 else None
-
-    def _load(self, weights: str) -> None:
-        content = read_checkpoint(weights)
-        saved = {name: value for name, value in find_weights(content, weights).items()
-                 if name.split('.')[0] not in self._unused}
-        own = self.model.state_dict()
-        wrong = misfits(saved, own)
-        if wrong:
-            raise ValueError(f'{weights} does not fit the model of the config: {len(wrong)} weights'
-                             f' are missing, left over or of another shape ({", ".join(wrong[:4])})'
-                             '. Remedy: use the config it was trained with (see its folder).')
-        self.model.load_state_dict(saved)
-        meta = content.get('meta') or {}
-        aus = (meta.get('dataset_meta') or {}).get('aus')
-        self.aus = None if aus is None else tuple(aus)
-        self.threshold = meta.get('thresholds', self.threshold)
-
-    def __call__(self, packed: Sequence[dict]) -> np.ndarray:
-        """Probabilities ``[n, C]`` of what the test pipeline packed (uint8 ``[3, H, W]`` BGR)."""
-        if self._pool is None or len(packed) == 1:
-            return self._run(packed)
-        parts = np.array_split(np.arange(len(packed)), min(self._threads, len(packed)))
-        return np.concatenate(list(self._pool.map(
-            lambda rows: self._run([packed[row] for row in rows]), parts)))
-
-    def _run(self, packed: Sequence[dict]) -> np.ndarray:
-        data = {key: [entry[key] for entry in packed] for key in ('inputs', 'data_samples')}
-        with torch.no_grad():
-            samples = self.model.test_step(data)
-        return finite_scores(np.stack([sample.pred_score.cpu().numpy() for sample in samples]),
-                             self.source)
-
-
-def _single_core_threads(number: int) -> ThreadPoolExecutor:
-    """Threads in which PyTorch uses one core; it keeps its number of threads elsewhere."""
-    before, all_there = torch.get_num_threads(), Barrier(number)
-
-    def start(_) -> None:
-        torch.get_num_threads()  # takes the number of all over, once
-        torch.set_num_threads(1)  # of this thread, and of threads that start later
-        all_there.wait()
-
-    pool = ThreadPoolExecutor(number)
-    list(pool.map(start, range(number)))
-    torch.set_num_threads(before)
-    return pool
+    if runs_on_onnx(model, weights):
+        check_onnx_device(device)
+    elif device is not None:
+        use_stack()
+        from .torch_backend import check_torch_device
+        check_torch_device(device)

@@ -15,7 +15,7 @@ import threading
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from fmae_iat_plugin.faces import DetectorSpec
 from fmae_iat_plugin.files import UniqueNames, whole_file
@@ -23,7 +23,7 @@ from fmae_iat_plugin.parallel import Workers, counting_bar, run_parallel
 from fmae_iat_plugin.skipped import Skip
 from fmae_iat_plugin.videos import count_frames
 
-from .inferencer import AUInferencer
+from .inferencer import AUTO, AUInferencer
 from .inputs import Item
 from .predictions import FacePrediction
 from .settings import prediction_settings
@@ -37,22 +37,24 @@ class Job(NamedTuple):
     Attributes:
         devices (tuple): Parts are dealt out to them in turn; (None, ) = the GPU if there is one.
         pictures (Path, optional): Folder of annotated images and videos.
+        crop (tuple): (name, value) of the options that differ from the model's own crop.
     """
 
     model: str
     weights: Optional[str]
-    detector: Optional[DetectorSpec] = DetectorSpec()
+    detector: Union[str, DetectorSpec, None] = AUTO
     threshold: Optional[float] = None
     batch_size: int = 32
     stride: int = 1
     smoothing: float = 0.
     devices: Tuple[Optional[str], ...] = (None, )
     pictures: Optional[Path] = None
+    crop: Tuple[Tuple[str, Any], ...] = ()
 
     def settings(self) -> dict:
         """What decides the rows: the options, and of files their contents."""
         return prediction_settings(self.model, self.weights, self.detector, self.threshold,
-                                   self.stride, self.smoothing)
+                                   self.stride, self.smoothing, self.crop)
 
 
 class Part(NamedTuple):
@@ -103,8 +105,8 @@ def _state(file) -> str:
 
 @lru_cache(maxsize=1)
 def _inferencer(job: Job, device: Optional[str]) -> AUInferencer:
-    return AUInferencer(job.model, job.weights, device, job.detector, threshold=job.threshold,
-                        smoothing=job.smoothing)
+    return AUInferencer(job.model, job.weights, device, job.detector, dict(job.crop),
+                        threshold=job.threshold, smoothing=job.smoothing)
 
 
 def predict_part(job: Job, part: Part, advance=None) -> None:
@@ -126,13 +128,14 @@ def predict_part(job: Job, part: Part, advance=None) -> None:
             from .pictures import PictureWriter  # needs the extra `analysis`
             names = {item.unit.name: name for item, name in zip(part.items, part.names)}
             pictures = stack.enter_context(PictureWriter(
-                job.pictures, infer.aus, infer.thresholds, names.__getitem__))
+                job.pictures, infer.aus, infer.thresholds, names.__getitem__,
+                infer.intensity_aus))
             on_frame = pictures.write
 
         def say(**line):
             file.write(json.dumps(line) + '\n')
 
-        say(aus=infer.aus)
+        say(aus=infer.aus, intensity_aus=infer.intensity_aus)
         last = None
         if part.items[0].live:
             stack.enter_context(_interrupt_ends(infer))
@@ -188,11 +191,12 @@ def read_part(part: Part, problems: List[Skip], pictures: List[str]) -> Iterator
                 pictures += line.get('pictures', ())
 
 
-def predict_parts(job: Job, parts: Sequence[Part], workers: Workers) -> Sequence[int]:
+def predict_parts(job: Job, parts: Sequence[Part],
+                  workers: Workers) -> Tuple[Sequence[int], Sequence[int]]:
     """Predict what is not finished, with a bar: of frames in one process, of parts in many.
 
     Returns:
-        Sequence[int]: The action units of the model.
+        tuple: The action units of the model, and those of its intensities.
     """
     waiting = [part for part in parts if not part.path.is_file()]
     if workers.number == 1 and workers.backend == 'loky':
@@ -204,7 +208,8 @@ def predict_parts(job: Job, parts: Sequence[Part], workers: Workers) -> Sequence
     else:
         run_parallel(partial(predict_part, job), waiting, workers, title='Videos, image folders')
     with open(parts[0].path) as file:
-        return json.loads(file.readline())['aus']
+        said = json.loads(file.readline())
+        return said['aus'], said['intensity_aus']
 
 
 def total_frames(items: Sequence[Item]) -> Optional[int]:

@@ -2,9 +2,13 @@
 """Writes a model as ONNX, or int8 ONNX; the file is checked against PyTorch or not there.
 
 The graph takes ``faces``, uint8 ``[N, 3, H, W]``, channels in the order B, G, R (what the test
-pipeline packs), and gives ``probabilities``, float32 ``[N, C]``. Normalisation and sigmoid are
-inside; the adversary is not.
+pipeline packs), and gives ``probabilities``, float32 ``[N, C]``, and of a model with an intensity
+head ``intensities``, float32 ``[N, K]``, 0 to 5. Normalisation and sigmoid are inside; the
+adversary is not. ``model_card`` of the config, a dict of ``name``, ``training_data`` and
+``licence``, is noted.
 """
+
+import fmae_iat_plugin.full  # noqa: F401  says what is missing  # isort: skip
 
 import json
 import logging
@@ -34,6 +38,7 @@ from .onnx_backend import OnnxBackend, import_onnxruntime
 from .quantization import quantize
 
 TOLERANCE = 1e-4  #: between the probabilities of PyTorch and ONNX Runtime
+CARD = ('name', 'training_data', 'licence')  #: keys of a config's ``model_card``
 OPSET = 20  # the first with Gelu; LayerNormalization came with 17
 
 
@@ -54,16 +59,20 @@ class Exported(NamedTuple):
 
 
 class Graph(nn.Module):
-    """What is exported of a classifier."""
+    """What is exported of a classifier: probabilities, and intensities where it has them."""
 
     def __init__(self, model: nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, faces: Tensor) -> Tensor:
-        """``[N, 3, H, W]`` -> ``[N, C]``."""
+    def forward(self, faces: Tensor) -> Union[Tensor, Tuple[Tensor, Tensor]]:
+        """``[N, 3, H, W]`` -> ``[N, C]``, or ``[N, C]`` and ``[N, K]``."""
         images = self.model.data_preprocessor(dict(inputs=faces))['inputs']
-        return torch.sigmoid(self.model.head(self.model.extract_feat(images)))
+        feats = self.model.extract_feat(images)
+        probabilities = torch.sigmoid(self.model.head(feats))
+        if self.model.intensity_head is None:
+            return probabilities
+        return probabilities, self.model.intensity_head.intensities(feats)
 
 
 def export_onnx(config: Union[str, Path, Config], weights: str, out: Union[str, Path],
@@ -126,11 +135,12 @@ def write_graph(infer: AUInferencer, cfg: Config, path: Path) -> None:
     """Trace the model and write it with what :class:`OnnxBackend` and its users need to know."""
     model = infer.backend.model
     height, width = input_size(infer)
+    outputs = ['probabilities', *(['intensities'] if infer.intensity_aus else ())]
     example = torch.zeros((2, 3, height, width), dtype=torch.uint8)
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
             Graph(model).eval(), (example, ), input_names=['faces'], dynamo=True, verbose=False,
-            output_names=['probabilities'], opset_version=OPSET,
+            output_names=outputs, opset_version=OPSET,
             dynamic_shapes=dict(faces={0: torch.export.Dim('faces')}))
     for value in (program.model, program.model.graph, *program.model.graph.all_nodes()):
         value.metadata_props.clear()  # the exporter notes paths of source files
@@ -138,10 +148,27 @@ def write_graph(infer: AUInferencer, cfg: Config, path: Path) -> None:
                 if step['type'] not in ('LoadFace', 'LoadImageFromFile')]
     notes = dict(aus=infer.aus, thresholds=infer.thresholds.tolist(), image_size=(height, width),
                  pipeline=pipeline)
+    if infer.intensity_aus:
+        notes['intensity_aus'] = infer.intensity_aus
+    if infer.noted:
+        notes['cropping'] = infer.noted
     program.model.metadata_props.update(
-        {key: json.dumps(value) for key, value in notes.items()}, colour_order='BGR',
+        {key: json.dumps(value) for key, value in notes.items()}, **_card(cfg), colour_order='BGR',
         config=Path(cfg.filename or 'config').name, fmae_iat_plugin=__version__)
     program.save(path)
+
+
+def _card(cfg: Config) -> dict:
+    """What the config says of its model, as text.
+
+    Raises:
+        ValueError: If ``model_card`` has another key.
+    """
+    card = dict(cfg.get('model_card') or {})
+    unknown = sorted(set(card) - set(CARD))
+    if unknown:
+        raise ValueError(f'model_card has {unknown[0]!r}. Remedy: {", ".join(CARD)}.')
+    return {key: str(value) for key, value in card.items()}
 
 
 def input_size(infer: AUInferencer) -> Tuple[int, int]:
@@ -218,7 +245,7 @@ def measure_f1(cfg: Config, backends: List[OnnxBackend], batch_size: int = 32) -
             packed = [data[row] for row in range(first, min(first + batch_size, len(data)))]
             labels += [entry['data_samples'].gt_score.numpy() for entry in packed]
             for backend, found in zip(backends, scores):
-                found.append(backend(packed))
+                found.append(backend(packed)[:, :backend.outputs])
             bar.advance(tested, len(packed))
     means = [action_unit_scores(np.concatenate(found), np.stack(labels), data.metainfo['classes'],
                                 np.broadcast_to(backend.threshold, backend.outputs).tolist())

@@ -4,19 +4,19 @@
 import errno
 import glob
 import os
+import sys
 from pathlib import Path
 from typing import Callable, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Union
 from urllib.parse import unquote, urlparse
 
 import numpy as np
 import pandas as pd
-import torch
-from mmengine.logging import MMLogger
 from PIL import Image
 
 from fmae_iat_plugin.datasets.decoding import to_bgr
 from fmae_iat_plugin.faces.frames import read_frames
 from fmae_iat_plugin.faces.structures import Frame, FrameFile, Unit
+from fmae_iat_plugin.logs import logger
 from fmae_iat_plugin.media import (
     BROKEN_LINK,
     IMAGE_SUFFIXES,
@@ -124,7 +124,7 @@ def once(items: Sequence[Item]) -> List[Item]:
     for item in items:
         found.setdefault(item.key, item)
     if len(found) < len(items):
-        MMLogger.get_current_instance().warning(
+        logger().warning(
             '%d of the inputs are named more than once; each is predicted once',
             len(items) - len(found))
     return list(found.values())
@@ -135,9 +135,11 @@ def _as_list(inputs) -> list:
         return sorted(inputs, key=lambda value: natural(str(value)))
     if isinstance(inputs, np.ndarray) and inputs.ndim == 1 and inputs.dtype.kind in 'OU':
         return inputs.tolist()
-    one = (str, bytes, bytearray, Path, Image.Image, np.ndarray, torch.Tensor, Item, dict,
-           pd.DataFrame)
-    return [inputs] if isinstance(inputs, one) or not isinstance(inputs, Iterable) else list(inputs)
+    one = [str, bytes, bytearray, Path, Image.Image, np.ndarray, Item, dict, pd.DataFrame]
+    if 'torch' in sys.modules:  # else there can be no tensor
+        one.append(sys.modules['torch'].Tensor)
+    single = isinstance(inputs, tuple(one)) or not isinstance(inputs, Iterable)
+    return [inputs] if single else list(inputs)
 
 
 def _type(value) -> str:

@@ -12,9 +12,8 @@ import json
 from pathlib import Path
 from typing import Dict, List, Sequence, Union
 
-from mmengine.logging import MMLogger
-
 from fmae_iat_plugin.files import UniqueNames, differences, write_whole
+from fmae_iat_plugin.logs import logger
 from fmae_iat_plugin.skipped import Skip
 
 from .inputs import Item
@@ -82,7 +81,7 @@ class Outputs:
         if lost:
             raise ValueError(f'{self.folder} holds predictions made with other settings: {said}; '
                              f'that of {lost[0]} is not made again. Remedy: {REMEDY}.')
-        MMLogger.get_current_instance().warning(
+        logger().warning(
             '%s holds predictions made with other settings (%s), which are replaced', self.folder,
             said)
         self._stale = [path for path in self._files(record['inputs'])

@@ -31,14 +31,16 @@ class PictureWriter(WholeFileWriter):
         aus: Numbers of the model's action units, in the order of the probabilities.
         thresholds: One each, drawn as marks on the bars. None: no marks.
         name: Input -> NAME. Defaults to its file name, which is told apart from others' there.
+        intensity_aus: Numbers of the action units whose intensities are drawn.
     """
 
     def __init__(self, out_dir: Union[str, Path, None], aus: Sequence[int],
                  thresholds: Optional[Sequence[float]] = None,
-                 name: Optional[Callable[[str], str]] = None):
+                 name: Optional[Callable[[str], str]] = None, intensity_aus: Sequence[int] = ()):
         self.writes = out_dir is not None
         if self.writes:
-            super().__init__(out_dir, aus, name)
+            super().__init__(out_dir, aus, name, intensity_aus)
+        self.intensity_aus = tuple(intensity_aus)
         self.aus, self.thresholds = tuple(aus), thresholds
         self._input, self._rows = None, []
 
@@ -57,7 +59,8 @@ class PictureWriter(WholeFileWriter):
         if row.input != self._input or not video:
             self._complete()
             self._input = row.input
-            self._painter = Painter(self.aus, self.thresholds)
+            self._painter = Painter(self.aus, self.thresholds,
+                                    intensity_aus=self.intensity_aus)
         time = row.timestamp if row.timestamp is not None else (row.frame - 1) / RATE
         painted = self._painter.paint(image, rows, time if video else None)
         if self.writes and not video:
@@ -79,7 +82,8 @@ class PictureWriter(WholeFileWriter):
         super()._complete()
         if rows:
             path = self.out_dir / f'{self._stem}_timeline.png'
-            write_whole(path, to_png(plot_timeline(rows, self.aus, Path(self._input).name), 110))
+            write_whole(path, to_png(plot_timeline(rows, self.aus, Path(self._input).name,
+                                                   self.intensity_aus), 110))
             self.paths.append(path)
 
     def close(self) -> List[Path]:

@@ -21,6 +21,8 @@ class FacePrediction(NamedTuple):
         width, height (int): Of the frame, pixels.
         probabilities (tuple, optional): One number in [0, 1] for each action unit of the model.
         present (tuple, optional): Whether each probability reaches its threshold.
+        intensities (tuple, optional): One number in [0, 5] for each of the model's
+            ``intensity_aus``; None: no face, or a model without intensities.
     """
 
     input: str
@@ -34,3 +36,4 @@ class FacePrediction(NamedTuple):
     height: int
     probabilities: Optional[Tuple[float, ...]] = None
     present: Optional[Tuple[bool, ...]] = None
+    intensities: Optional[Tuple[float, ...]] = None

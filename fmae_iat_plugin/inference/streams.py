@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from fmae_iat_plugin.datasets.transforms import decode_image
+from fmae_iat_plugin.datasets.decoding import decode_image
 from fmae_iat_plugin.faces.structures import BAD_IMAGE, MORE_PAGES, Frame
 from fmae_iat_plugin.skipped import Skip
 from fmae_iat_plugin.videos import PICTURE_ERRORS

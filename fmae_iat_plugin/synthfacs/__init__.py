@@ -5,6 +5,8 @@
 data set, and ``releases`` writes such faces in the layouts of the licensed data sets.
 """
 
+import fmae_iat_plugin.full  # noqa: F401  these rooms need the stack
+
 from .dataset import SynthFACS, read_population, write_synthfacs
 from .population import Population
 from .renderer import (

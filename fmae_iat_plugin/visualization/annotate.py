@@ -1,8 +1,9 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Pictures of predictions: boxes on the frame, and beside it a bar for every action unit of a face.
 
-In a video, a sparkline beside each bar shows the probability over the last seconds. It is
-interrupted where the face was not found.
+In a video, a sparkline beside each bar shows its length over the last seconds. It is
+interrupted where the face was not found. Where a model gives an intensity, the bar shows that, from
+0 to 5, and its colour whether the action unit is present.
 """
 
 from collections import deque
@@ -72,7 +73,8 @@ class Layout(NamedTuple):
                 row * self.block + self.line // 4)
 
 
-def lay_out(width: int, height: int, aus: Sequence[int], faces: int, video: bool) -> Layout:
+def lay_out(width: int, height: int, aus: Sequence[int], faces: int, video: bool,
+            graded: bool = False) -> Layout:
     """Lay out room for a number of faces beside a frame, as compactly as possible.
 
     Args:
@@ -81,12 +83,13 @@ def lay_out(width: int, height: int, aus: Sequence[int], faces: int, video: bool
         faces: Number of blocks that must fit. A video gets as many as its height allows, for later
             faces.
         video: Whether there are sparklines.
+        graded: Whether there are intensities.
     """
     scale = min(1., MAX_SIDE / max(width, height))
     left, tall = max(1, round(width * scale)), max(1, round(height * scale))
     line = max(16, round(min(left, tall) / 27))
     label = max(_mask(_label(au), _size(line)).shape[1] for au in aus) + line // 2
-    value = _mask('0.00', _size(line)).shape[1] + line // 2
+    value = _mask('0.0/5' if graded else '0.00', _size(line)).shape[1] + line // 2
     fixed = dict(line=line, label=label, bar=6 * line, value=value, spark=7 * line * video,
                  block=(len(aus) + 1) * line + line // 2, scale=scale, left=left)
     faces = max(faces, 1, tall // fixed['block'] if video else 1)
@@ -106,13 +109,16 @@ class Painter:
         aus: Numbers of the model's action units, in the order of the probabilities.
         thresholds: One per action unit, drawn as a mark on the bar. None: no marks.
         seconds: Length of a sparkline.
+        intensity_aus: Numbers of the action units whose intensities are shown in place of their
+            probabilities, without a mark.
     """
 
     def __init__(self, aus: Sequence[int], thresholds: Optional[Sequence[float]] = None,
-                 seconds: float = 5.):
+                 seconds: float = 5., intensity_aus: Sequence[int] = ()):
         self.aus, self.thresholds, self.seconds = tuple(aus), thresholds, seconds
+        self.intensity_aus = tuple(intensity_aus)
         self.layout: Optional[Layout] = None
-        self._past: Dict[int, deque] = {}  # face -> (time, probabilities or None)
+        self._past: Dict[int, deque] = {}  # face -> (time, shares or None)
 
     def paint(self, image: np.ndarray, rows: Sequence, time: Optional[float] = None) -> np.ndarray:
         """Draw the predictions of a frame.
@@ -129,7 +135,8 @@ class Painter:
         faces = sorted((row for row in rows if row.success), key=lambda row: row.face_id)
         if self.layout is None or time is None:
             height, width = image.shape[:2]
-            self.layout = lay_out(width, height, self.aus, len(faces), time is not None)
+            self.layout = lay_out(width, height, self.aus, len(faces), time is not None,
+                                  bool(self.intensity_aus))
         plan = self.layout
         canvas = np.full((plan.height, plan.width, 3), 255, dtype=np.uint8)
         self._frame(canvas, image, faces)
@@ -170,25 +177,32 @@ class Painter:
         if time is not None:
             put_text(canvas, spark, y, f'last {self.seconds:g} s', line, FAINT)
         inset = max(2, line // 6)
-        for number, (au, probability, present) in enumerate(
-                zip(self.aus, row.probabilities, row.present)):
+        shares, graded = self._shares(row), set(self.intensity_aus if row.intensities else ())
+        for number, (au, share, present) in enumerate(zip(self.aus, shares, row.present)):
             y += line
             put_text(canvas, x, y, _label(au), line, INK if present else FAINT)
             lane = canvas[y + inset:y + line - inset]
             lane[:, bar:bar + plan.bar] = TRACK
-            lane[:, bar:bar + round(probability * plan.bar)] = PRESENT if present else ABSENT
-            if self.thresholds is not None:
+            lane[:, bar:bar + round(share * plan.bar)] = PRESENT if present else ABSENT
+            if self.thresholds is not None and au not in graded:
                 mark = bar + round(self.thresholds[number] * plan.bar)
                 canvas[y + 1:y + line - 1, mark:mark + max(1, line // 16)] = INK
-            put_text(canvas, bar + plan.bar + line // 4, y, f'{probability:.2f}', line,
+            said = f'{5 * share:.1f}/5' if au in graded else f'{share:.2f}'
+            put_text(canvas, bar + plan.bar + line // 4, y, said, line,
                      INK if present else FAINT)
             if time is not None:
                 self._spark(canvas, spark, y, row.face_id, number, time)
 
+    def _shares(self, row) -> Tuple[float, ...]:
+        """What the bars show of a face, 0 to 1: fifths of intensities, else probabilities."""
+        graded = dict(zip(self.intensity_aus, row.intensities or ()))
+        return tuple(graded[au] / 5 if au in graded else probability
+                     for au, probability in zip(self.aus, row.probabilities))
+
     def _remember(self, faces: list, time: Optional[float]) -> None:
         if time is None:
             return
-        here = {row.face_id: row.probabilities for row in faces}
+        here = {row.face_id: self._shares(row) for row in faces}
         for face in here.keys() - self._past.keys():
             self._past[face] = deque()
         for face, past in list(self._past.items()):

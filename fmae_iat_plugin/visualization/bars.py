@@ -31,14 +31,15 @@ CSS = '''
 }
 '''
 
-Cell = Optional[Tuple[float, bool]]
+Cell = Optional[Tuple[float, bool, Optional[float]]]
 
 
 def bars_html(faces: Dict[int, Dict[int, Dict[str, Cell]]], models: Sequence[str]) -> str:
     """A block for each face.
 
     Args:
-        faces: face_id -> AU -> model -> (probability in [0, 1], present); None: not predicted.
+        faces: face_id -> AU -> model -> (probability in [0, 1], present, intensity in [0, 5] or
+            None); None: not predicted. The bar is the intensity where there is one.
         models: Names of the models, in order.
     """
     if not faces:
@@ -72,6 +73,9 @@ def _line(au: int, cells: Sequence[Cell]) -> str:
 def _cell(cell: Cell) -> str:
     if cell is None:
         return '<span class="au-cell"><span></span><output>–</output></span>'
-    value, present = cell
+    value, present, intensity = cell
+    said, share = (f'{value:.2f}', value) if intensity is None else (
+        f'{intensity:.1f}/5', intensity / 5)
     return (f'<span class="au-cell"><span class="au-bar"><i class="{"present" if present else ""}" '
-            f'style="width: {100 * value:.1f}%"></i></span><output>{value:.2f}</output></span>')
+            f'style="width: {100 * share:.1f}%" title="probability {value:.2f}"></i></span>'
+            f'<output>{said}</output></span>')

@@ -1,5 +1,6 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Timeline of a video: a heat map of action unit x time for every face."""
+"""Timeline of a video: a heat map of action unit x time for every face, of its probabilities and,
+where the model gives them, of its intensities."""
 
 from collections import Counter
 from typing import Dict, Sequence, Tuple
@@ -15,17 +16,19 @@ MAX_FACES = 8  #: the faces seen longest are drawn; the title counts the others
 MAX_CELLS = 3000  #: for more frames, a cell is the mean of several
 
 
-def table(rows: Sequence, number: int) -> Tuple[np.ndarray, Dict[int, np.ndarray]]:
+def table(rows: Sequence, number: int,
+          what: str = 'probabilities') -> Tuple[np.ndarray, Dict[int, np.ndarray]]:
     """Rows of a video as arrays.
 
     Args:
         rows: Each a :class:`~fmae_iat_plugin.inference.predictions.FacePrediction`, of one video
             in order.
         number: Number C of action units.
+        what: ``'probabilities'`` or ``'intensities'``.
 
     Returns:
         The starts of the frames and the end of the last one, ``[T + 1]``, in seconds, or in frame
-        numbers if the container has no times; and face_id -> probabilities ``[C, T]``, NaN where
+        numbers if the container has no times; and face_id -> values ``[C, T]``, NaN where
         that face was not found.
     """
     timed = all(row.timestamp is not None for row in rows)
@@ -38,7 +41,7 @@ def table(rows: Sequence, number: int) -> Tuple[np.ndarray, Dict[int, np.ndarray
     for row in rows:
         if row.success:
             values = faces.setdefault(row.face_id, np.full((number, len(times)), np.nan))
-            values[:, place[row.frame]] = row.probabilities
+            values[:, place[row.frame]] = getattr(row, what)
     return np.append(times, times[-1] + step), faces
 
 
@@ -54,7 +57,8 @@ def _thin(edges: np.ndarray, values: np.ndarray) -> Tuple[np.ndarray, np.ndarray
                                                         np.nan)
 
 
-def plot_timeline(rows: Sequence, aus: Sequence[int], title: str = '') -> Figure:
+def plot_timeline(rows: Sequence, aus: Sequence[int], title: str = '',
+                  intensity_aus: Sequence[int] = ()) -> Figure:
     """Draw the timeline, hatched where the face was not found.
 
     Args:
@@ -62,34 +66,50 @@ def plot_timeline(rows: Sequence, aus: Sequence[int], title: str = '') -> Figure
             in order.
         aus: Numbers of the action units, in the order of the probabilities.
         title: Title of the figure.
+        intensity_aus: Numbers of the action units with intensities, in their order; each face has a
+            second panel for them, from 0 to 5.
 
     Raises:
         ValueError: If there is no row.
     """
     if not rows:
         raise ValueError('there is no frame to draw a timeline of.')
-    edges, faces = table(rows, len(aus))
+    kinds = [('probability', 1, tuple(aus), 'probabilities')]
+    if intensity_aus:
+        kinds.append(('intensity', 5, tuple(intensity_aus), 'intensities'))
+    values = {name: table(rows, len(units), what) for name, _, units, what in kinds}
+    edges, faces = values['probability']
     length = Counter(row.face_id for row in rows if row.success)
     shown = sorted(face for face, _ in length.most_common(MAX_FACES))
     if len(faces) > len(shown):
         title += f' ({len(shown)} of {len(faces)} faces, those seen longest)'
-    figure = new_figure(9, max(1, len(shown)) * (.21 * len(aus) + .35) + .8)
-    panels = figure.subplots(max(1, len(shown)), 1, sharex=True, squeeze=False)[:, 0]
-    for axes, face in zip(panels, shown):
-        heat = axes.pcolorfast(*_axes(edges, faces[face]), cmap='cividis', vmin=0, vmax=1)
-        axes.set_yticks(np.arange(len(aus)) + .5,
-                        [f'{au_name(au)} {ACTION_UNITS[au].name}' for au in aus], fontsize=8)
-        axes.set_ylim(len(aus), 0)
-        axes.set_title(f'face {face}', fontsize=9, loc='left')
-        axes.patch.set(facecolor='white', edgecolor='#B0B0B0', hatch='////', linewidth=0)
-    if shown:
-        figure.colorbar(heat, ax=list(panels), label='probability', fraction=.03, pad=.01)
-    else:
-        panels[0].set(yticks=[], title='no face')
+    lines = [len(units) for face in shown or (0, ) for _, _, units, _ in kinds]
+    figure = new_figure(9, sum(.21 * number + .35 for number in lines) + .8)
+    panels = figure.subplots(len(lines), 1, sharex=True, squeeze=False,
+                             height_ratios=lines)[:, 0]
+    for number, (name, top, units, _) in enumerate(kinds):
+        own = panels[number::len(kinds)]
+        for axes, face in zip(own, shown):
+            heat = _heat_map(axes, edges, values[name][1][face], units, top)
+            axes.set_title(f'face {face}{", intensity" if top > 1 else ""}', fontsize=9, loc='left')
+        if shown:
+            figure.colorbar(heat, ax=list(own), label=name, fraction=.03, pad=.01)
+    for axes in () if shown else panels:
+        axes.set(yticks=[], title='no face')
     timed = all(row.timestamp is not None for row in rows)
     panels[-1].set(xlabel='time (s)' if timed else 'frame', xlim=(edges[0], edges[-1]))
     figure.suptitle(title.strip(), fontsize=10)
     return figure
+
+
+def _heat_map(axes, edges: np.ndarray, values: np.ndarray, aus: Sequence[int], top: float):
+    """The cells ``[C, T]`` of a face, from 0 to ``top``."""
+    heat = axes.pcolorfast(*_axes(edges, values), cmap='cividis', vmin=0, vmax=top)
+    axes.set_yticks(np.arange(len(aus)) + .5,
+                    [f'{au_name(au)} {ACTION_UNITS[au].name}' for au in aus], fontsize=8)
+    axes.set_ylim(len(aus), 0)
+    axes.patch.set(facecolor='white', edgecolor='#B0B0B0', hatch='////', linewidth=0)
+    return heat
 
 
 def _axes(edges: np.ndarray, values: np.ndarray) -> tuple:

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from fmae_iat_plugin.datasets.decoding import decode_image
-from fmae_iat_plugin.faces.crop import crop_face
+from fmae_iat_plugin.faces.crop import crop_of_frame
 from fmae_iat_plugin.files import short_name
 from fmae_iat_plugin.inference.inferencer import AUInferencer
 from fmae_iat_plugin.inference.pictures import PictureWriter
@@ -120,7 +120,7 @@ class Demo:
         with ExitStack() as stack:
             writers = {name: self._writers(stack, folder, name) for name in self.models}
             pictures = {name: stack.enter_context(PictureWriter(
-                folder, infer.aus, infer.thresholds, stem_of(name)))
+                folder, infer.aus, infer.thresholds, stem_of(name), infer.intensity_aus))
                 for name, infer in self.models.items()}
 
             def on_frame(image, rows):
@@ -169,8 +169,8 @@ class Demo:
     @staticmethod
     def _boxes(image: np.ndarray, rows: list) -> np.ndarray:
         painter = Painter((1, ))
-        painted = painter.paint(image, [row._replace(probabilities=(0., ), present=(False, ))
-                                        for row in rows])
+        bare = dict(probabilities=(0., ), present=(False, ), intensities=None)
+        painted = painter.paint(image, [row._replace(**bare) for row in rows])
         plan = painter.layout
         height, width = round(image.shape[0] * plan.scale), plan.left
         return painted[:height, :width, ::-1]
@@ -179,8 +179,9 @@ class Demo:
         return Path(tempfile.mkdtemp(dir=self.root, prefix='work-'))
 
     def _writers(self, stack: ExitStack, folder: Path, name: str) -> list:
-        aus, own = self.models[name].aus, folder / _slug(name)
-        return [stack.enter_context(writer(own, aus)) for writer in (OpenFaceWriter, JSONWriter)]
+        infer, own = self.models[name], folder / _slug(name)
+        return [stack.enter_context(writer(own, infer.aus, None, infer.intensity_aus))
+                for writer in (OpenFaceWriter, JSONWriter)]
 
     @staticmethod
     def _write(writers: list, row: FacePrediction) -> None:
@@ -234,10 +235,8 @@ def _again(infer: AUInferencer, image: np.ndarray, rows: list) -> list:
     faces = [row for row in rows if row.success]
     if not faces:
         return rows
-    scores = infer.scores([crop_face(image, row.box, infer.crop) for row in faces])
-    return [row._replace(probabilities=tuple(map(float, values)),
-                         present=tuple(map(bool, values >= infer.thresholds)))
-            for row, values in zip(faces, scores)]
+    scores = infer.scores([crop_of_frame(image, row.box, infer.crop) for row in faces])
+    return [infer.scored(row, values) for row, values in zip(faces, scores)]
 
 
 def _slug(name: str) -> str:
@@ -258,14 +257,22 @@ def purge(root: Path, keep: float = KEEP) -> None:
             shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink()
 
 
-def merge_rows(rows: Dict[str, List[FacePrediction]], aus: Dict[str, Tuple[int, ...]]) -> dict:
-    """face_id -> AU -> model -> (probability, present), of one frame; None: not predicted."""
+def merge_rows(rows: Dict[str, List[FacePrediction]], aus: Dict[str, Tuple[int, ...]],
+               intensity_aus: Optional[Dict[str, Tuple[int, ...]]] = None) -> dict:
+    """face_id -> AU -> model -> (probability, present, intensity or None), of one frame; None: not
+    predicted.
+
+    Args:
+        rows: Model -> its rows.
+        aus, intensity_aus: Model -> its action units, and those with intensities.
+    """
     numbers = sorted({au for names in aus.values() for au in names})
     faces: Dict[int, dict] = {}
     for model, found in rows.items():
         for row in found:
             if row.success:
                 table = faces.setdefault(row.face_id, {au: dict.fromkeys(rows) for au in numbers})
+                graded = dict(zip((intensity_aus or {}).get(model, ()), row.intensities or ()))
                 for au, value, present in zip(aus[model], row.probabilities, row.present):
-                    table[au][model] = value, present
+                    table[au][model] = value, present, graded.get(au)
     return faces

@@ -12,8 +12,10 @@ from typing import Dict, List, Optional
 
 from fmae_iat_plugin.errors import say_error
 from fmae_iat_plugin.extras import needs_extra
-from fmae_iat_plugin.faces import DetectorSpec
-from fmae_iat_plugin.inference.inferencer import AUInferencer
+from fmae_iat_plugin.faces.provenance import add_crop_arguments, crop_arguments
+from fmae_iat_plugin.inference.backends import runs_on_onnx
+from fmae_iat_plugin.inference.default_model import describe
+from fmae_iat_plugin.inference.inferencer import AUTO, AUInferencer, detector_argument
 from fmae_iat_plugin.visualization.bars import CSS, bars_html, wide_image
 from fmae_iat_plugin.weights.zoo_index import configs_root, resolve_model
 
@@ -27,13 +29,16 @@ LABEL = "CSV (OpenFace's columns) and JSON"
 
 def _parse(arguments: Optional[List[str]]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--model', help="config or name of the model zoo; default: the "
-                        "quickstart's FMAE-IAT, beside its FMAE")
+    parser.add_argument('--model', help='config, .onnx file, or name of the model zoo; default: '
+                        'that of the package')
     parser.add_argument('--weights', help='checkpoint of that config')
+    parser.add_argument('--quickstart', action='store_true', help="the quickstart's FMAE-IAT "
+                        'beside its FMAE')
     parser.add_argument('--compare-model', help='a second model, shown beside the first')
     parser.add_argument('--compare-weights')
-    parser.add_argument('--detector', default='dlib',
-                        help='dlib (default), an mmdet config, or none: the images are face crops')
+    parser.add_argument('--detector', default=AUTO,
+                        help='dlib, an mmdet config, or none: the images are face crops; default: '
+                        "that of the model's training, else dlib")
     parser.add_argument('--detector-weights', help='mmdet: checkpoint')
     parser.add_argument('--device', help='cpu, cuda:0, ...; default: the GPU if there is one')
     parser.add_argument('--port', type=int, default=7860, help='port of 127.0.0.1')
@@ -41,22 +46,25 @@ def _parse(arguments: Optional[List[str]]) -> argparse.Namespace:
                         help='largest upload, in MB')
     parser.add_argument('--max-seconds', type=float, default=Limits().seconds,
                         help='longest video, in seconds')
+    add_crop_arguments(parser)
     args = parser.parse_args(arguments)
-    if args.model is None and (args.weights or args.compare_model or args.compare_weights):
-        parser.error('--weights, --compare-model and --compare-weights need --model')
+    if args.model is None and (args.weights or args.compare_weights):
+        parser.error('--weights and --compare-weights need --model')
+    if args.quickstart and (args.model or args.compare_model):
+        parser.error('--quickstart shows two models of its own')
     if args.compare_weights and not args.compare_model:
         parser.error('--compare-weights needs --compare-model')
     return args
 
 
 def load_models(args: argparse.Namespace) -> Dict[str, AUInferencer]:
-    """Name -> inferencer: those named, or the quickstart's two.
+    """Name -> inferencer: those named, the quickstart's two, or the package's.
 
     Raises:
-        FileNotFoundError: If none was named and the quickstart has not run.
+        FileNotFoundError: If the quickstart's are wanted and it has not run, or a file is missing.
         ValueError: If weights do not fit.
     """
-    if args.model is None:
+    if args.quickstart:
         folder = Path(os.environ.get('QUICKSTART_DIR', 'work_dirs/quickstart'))
         wanted = {name: (str(configs_root() / 'synthfacs' / f'quickstart_{config}.py'),
                          str(folder / run / 'epoch_20.pth'))
@@ -65,22 +73,24 @@ def load_models(args: argparse.Namespace) -> Dict[str, AUInferencer]:
         missing = [weights for _, weights in wanted.values() if not Path(weights).is_file()]
         if missing:
             raise FileNotFoundError(
-                f'no --model was given and {missing[0]} does not exist. Remedy: --model CONFIG '
-                '--weights FILE, or a NAME of python tools/model_zoo.py list, or train the two '
+                f'--quickstart was given and {missing[0]} does not exist. Remedy: train the two '
                 'small ones on rendered faces: bash tools/quickstart.sh')
     else:
         wanted = {}
         for model, weights in ((args.model, args.weights),
                                (args.compare_model, args.compare_weights)):
-            if model is not None:
+            if model is None and not wanted:
+                wanted['default model'] = None, None
+            elif model is not None:
                 name = Path(model).stem
                 name = name if name not in wanted else f'{name} (2)'
-                wanted[name] = resolve_model(model, weights)
-    detector = None if args.detector == 'none' else DetectorSpec(
-        args.detector, args.detector_weights, device=args.device or 'cpu')
+                wanted[name] = (model, weights) if runs_on_onnx(model) else resolve_model(
+                    model, weights)
+    detector = detector_argument(args.detector, args.detector_weights, args.device)
+    crop = dict(crop_arguments(args))
     found: Dict[str, AUInferencer] = {}
     for name, (model, weights) in wanted.items():  # only the first looks for faces
-        found[name] = AUInferencer(model, weights, args.device, None if found else detector)
+        found[name] = AUInferencer(model, weights, args.device, None if found else detector, crop)
     return found
 
 
@@ -94,6 +104,7 @@ def build_page(demo: Demo, note: str = ''):
     import gradio as gr
     names = list(demo.models)
     aus = {name: infer.aus for name, infer in demo.models.items()}
+    graded = {name: infer.intensity_aus for name, infer in demo.models.items()}
 
     def call(function, value):
         if value is None:
@@ -108,7 +119,8 @@ def build_page(demo: Demo, note: str = ''):
 
     def on_image(path):
         found = call(demo.image, path)
-        return found.picture, bars_html(merge_rows(found.rows, aus), names), _text(found.files)
+        bars = bars_html(merge_rows(found.rows, aus, graded), names)
+        return found.picture, bars, _text(found.files)
 
     def on_video(path):
         found = call(demo.video, path)
@@ -119,7 +131,7 @@ def build_page(demo: Demo, note: str = ''):
         if image is None:
             return None, ''
         found = call(demo.frame, image)
-        return found.picture, bars_html(merge_rows(found.rows, aus), names)
+        return found.picture, bars_html(merge_rows(found.rows, aus, graded), names)
 
     limits = demo.limits
     one = dict(concurrency_limit=1, concurrency_id='model', api_visibility='private')
@@ -207,8 +219,12 @@ def main(arguments: Optional[List[str]] = None) -> int:
     """The command; returns the exit code: 0, or 2 (an error)."""
     args = _parse(arguments)
     try:
-        note = RENDERED if args.model is None else ''
-        serve(load_models(args), Limits(megabytes=args.max_mb, seconds=args.max_seconds),
+        models = load_models(args)
+        note = RENDERED if args.quickstart else ''
+        if args.model is None and not args.quickstart:
+            said = describe(next(iter(models.values())).backend.metadata)
+            note = f'**The default model, {said}.**'
+        serve(models, Limits(megabytes=args.max_mb, seconds=args.max_seconds),
               args.port, note)
     except (ValueError, OSError, ImportError) as error:
         return say_error(error)

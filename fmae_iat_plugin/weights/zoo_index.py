@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-import yaml
+from fmae_iat_plugin.stack import use_stack
 
 FOLDER = 'checkpoints'  # folder of converted weights
 
@@ -67,6 +67,8 @@ def configs_root() -> Path:
 
 
 def _read(path: Path) -> dict:
+    use_stack()  # which brings yaml
+    import yaml
     return yaml.load(path.read_text(encoding='utf-8'),
                      getattr(yaml, 'CSafeLoader', yaml.SafeLoader))
 

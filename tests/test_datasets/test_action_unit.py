@@ -11,7 +11,7 @@ from mmpretrain.registry import DATASETS
 
 from fmae_iat_plugin.datasets import ActionUnitDataset
 from fmae_iat_plugin.datasets.annotation import AnnotationError
-from fmae_iat_plugin.datasets.transforms import UnreadableImageError
+from fmae_iat_plugin.datasets.decoding import UnreadableImageError
 
 PIPELINE = [
     dict(type='LoadFace'),
@@ -240,3 +240,59 @@ def test_images_in_memory_are_those_of_the_files(face_table):
             kept.get_data_info(k)['img'][:] = 0
     with pytest.raises(UnreadableImageError, match='cannot read the image'):
         files[0]
+
+
+GRADED = ['a/1.png,A,0,3', 'a/2.png,A,2,', 'b/1.png,B,,', 'c/1.png,C,5,0', 'c/2.png,C,1,0',
+          'b/2.png,B,0,1.5']
+
+
+def test_intensities_of_the_same_table(face_table):
+    """AU2 and AU1, in that order; occurrences of AU1 beside them, from 2 on."""
+    data = build(face_table(GRADED), split='all', fold=None, aus=(1, ), intensities=(2, 1),
+                 intensity_threshold=2)
+    assert data.metainfo['intensity_aus'] == (2, 1) and data.metainfo['aus'] == (1, )
+    found = {path: info for path, info in zip(images(data), infos(data))}
+    for line in GRADED:
+        name, _, *cells = line.split(',')
+        one, two = (float(cell) if cell else np.nan for cell in cells)
+        np.testing.assert_array_equal(found[name]['gt_intensity'], np.float32([two, one]))
+        np.testing.assert_array_equal(
+            found[name]['gt_score'], np.float32([np.nan if np.isnan(one) else one >= 2]))
+    assert 'gt_intensity' not in infos(build(face_table(ROWS), split='all', fold=None))[0]
+
+
+def test_intensities_of_a_table_of_their_own(face_table):
+    root = face_table(ROWS)
+    (root / 'graded.csv').write_text('\n'.join(['image,subject,AU12,AU2', *GRADED[2:], '']))
+    options = dict(split='all', fold=None, intensities=(12, ), intensity_file='graded.csv')
+    data = build(root, **options, pipeline=[
+        *PIPELINE[:-1], dict(type='PackInputs', algorithm_keys=('subject', 'gt_intensity'))])
+    found = {path: info['gt_intensity'].tolist() for path, info in zip(images(data), infos(data))}
+    assert {name: value for name, (value, ) in found.items() if not np.isnan(value)} == {
+        'c/1.png': 5, 'c/2.png': 1, 'b/2.png': 0}
+    assert sum(np.isnan(value) for value, in found.values()) == 3  # two are not in that table
+    packed = data[images(data).index('c/1.png')]['data_samples']
+    np.testing.assert_array_equal(packed.gt_intensity, [5])
+    np.testing.assert_array_equal(packed.gt_score.numpy(), [1, 0])
+
+
+@pytest.mark.parametrize('options,words', [
+    (dict(intensities=(1, )), 'no cell is above 1: the table holds occurrences'),
+    (dict(intensities=(1, ), intensity_file='none.csv'), 'none.csv'),
+    (dict(intensity_file='x.csv'), 'no `intensities` are named'),
+    (dict(intensities=()), '`intensities` is empty'),
+    (dict(intensities=(1, ), intensity_file='other.csv'), 'names none of the 6 images'),
+    (dict(intensities=(4, ), intensity_file='other.csv'), 'no column AU4')])
+def test_intensities_that_cannot_be_had(face_table, options, words):
+    root = face_table(ROWS)
+    (root / 'other.csv').write_text('image,subject,AU1\nz.png,Z,4\n')
+    with pytest.raises((ValueError, FileNotFoundError), match=words):
+        build(root, split='all', fold=None, **options)
+
+
+def test_images_that_lose_their_labels_lose_their_intensities(face_table):
+    data = build(face_table(GRADED), split='all', fold=None, intensities=(1, 2), labelled=.5,
+                 intensity_threshold=2)
+    unlabelled = [np.isnan(info['gt_score']).all() for info in infos(data)]
+    graded = [np.isnan(info['gt_intensity']).all() for info in infos(data)]
+    assert sum(unlabelled) >= 3 and unlabelled == graded

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fmae_iat_plugin.datasets.decoding import decode_image
-from fmae_iat_plugin.datasets.transforms import LoadFace, UnreadableImageError
+from fmae_iat_plugin.datasets.decoding import UnreadableImageError, decode_image
+from fmae_iat_plugin.datasets.transforms import LoadFace
 
 
 def encoded(values, **options):

@@ -15,7 +15,7 @@ from mmpretrain.registry import DATASETS
 from PIL import Image
 
 import fmae_iat_plugin.datasets.face9m  # noqa: F401
-from fmae_iat_plugin.datasets.transforms import UnreadableImageError
+from fmae_iat_plugin.datasets.decoding import UnreadableImageError
 
 PIPELINE = [dict(type='LoadFace'), dict(type='PackInputs')]
 NAMES = ['a.png', 'x/b.pgm', 'x/c.gif', 'x/d.bmp', 'y/z/e.PNG', 'y/z/f.webp', 'y/z/g.jpg']

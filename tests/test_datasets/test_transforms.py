@@ -20,7 +20,8 @@ from torchvision import transforms as tv
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as tvf
 
-from fmae_iat_plugin.datasets.transforms import IMAGENET_MEAN, UnreadableImageError, decode_image
+from fmae_iat_plugin.datasets.decoding import UnreadableImageError
+from fmae_iat_plugin.datasets.transforms import IMAGENET_MEAN, decode_image
 
 
 def rgb_image(width=90, height=70, seed=0):

@@ -182,7 +182,7 @@ def true_boxes(data, split):
     return boxes
 
 
-@pytest.mark.parametrize('name,epochs,rate,found', [(RTMDET, 12, 2e-3, 0.3), (YOLOX, 6, 2e-2, 0)])
+@pytest.mark.parametrize('name,epochs,rate,found', [(RTMDET, 20, 2e-3, 0.3), (YOLOX, 6, 2e-2, 0)])
 def test_trained_by_the_tool_it_crops(mmdet, repo, data, tmp_path, monkeypatch, name, epochs,
                                       rate, found):
     cfg = small_config(repo, name, data, rate)

@@ -62,7 +62,7 @@ def contents(folder):
 def test_processes_change_no_byte(run, tmp_path, capsys):
     assert main(run('one')) == 1
     said = capsys.readouterr().out.replace(str(tmp_path / 'one'), '')
-    assert said.startswith('28 frames, 28 faces') and '1 inputs not' in said
+    assert '\n28 frames, 28 faces' in said and '1 inputs not' in said
     assert main(run('two', '--workers', '2')) == 1
     assert capsys.readouterr().out.replace(str(tmp_path / 'two'), '') == said
     one, two = contents(tmp_path / 'one'), contents(tmp_path / 'two')

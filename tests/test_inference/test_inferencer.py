@@ -12,6 +12,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.dataset import default_collate
+from mmengine.logging import MMLogger
 from mmpretrain.registry import DATASETS, MODELS
 from PIL import Image
 
@@ -367,3 +368,44 @@ def test_scores_that_are_not_finite_are_refused(trained, tmp_path):
     with pytest.raises(ValueError, match=f'{path} gives probabilities that are not finite'):
         infer(scene((10, 40)), pred_out_dir=tmp_path / 'out')
     assert not (tmp_path / 'out').exists()
+
+
+NOTE = dict(detector=None, margin=.2, square=True, align=None, halve=True, size=80)
+
+
+@pytest.fixture
+def noted(trained, tmp_path):
+    """The checkpoint, with a note on how its training's faces were cropped."""
+    content = torch.load(trained[1])
+    content['meta'] = dict(dataset_meta=dict(aus=AUS, cropping=NOTE))
+    torch.save(content, tmp_path / 'noted.pth')
+    return tmp_path / 'noted.pth'
+
+
+def test_faces_are_cropped_as_for_the_training(trained, noted):
+    """Halved, then the square around the box, enlarged by a fifth on each side."""
+    infer = AUInferencer(trained[0], noted, 'cpu', Blobs())
+    image = scene((40, 40))
+    image[50:60, 50:60] = (255, 230, 210)
+    image[38:40] = 90
+    row, = infer.predict(image)
+    assert row.box == (40, 40, 70, 70)
+    half = image.reshape(60, 2, 100, 2, 3).mean(axis=(1, 3)).round().astype(np.uint8)
+    region = Image.fromarray(half).resize((80, 80), Image.BILINEAR, box=(17, 17, 38, 38))
+    truth = infer.scores([np.asarray(region)])[0]
+    np.testing.assert_allclose(row.probabilities, truth, atol=1e-3)
+    whole = infer.scores([cv2.resize(image[40:70, 40:70], (80, 80))])[0]
+    assert np.abs(whole - truth).max() > 3e-3  # another crop has other scores
+
+
+def test_another_crop_than_the_trainings_is_said(trained, noted, monkeypatch):
+    said = []
+    monkeypatch.setattr(MMLogger.get_current_instance(), 'warning',
+                        lambda text, *values: said.append(text % values))
+    AUInferencer(trained[0], noted, 'cpu', None, dict(margin=.4))
+    assert said == []
+    infer = AUInferencer(trained[0], noted, 'cpu', Blobs(), dict(margin=.4, halve=False))
+    assert infer.crop.margin == .4 and not infer.crop.halve and infer.crop.square
+    line, = said
+    assert str(noted) in line and 'other face crops' in line
+    assert 'margin 0.2 there, 0.4 here; halve True there, False here' in line

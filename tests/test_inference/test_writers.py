@@ -74,6 +74,52 @@ def test_openface_with_all_of_its_units_has_the_whole_published_header(tmp_path)
     assert not [name for name in header if name.endswith('_r')]
 
 
+GRADED = (39, 1, 12)  # of a model with intensities, in an order of their own
+STRONG = [ROWS[0]._replace(intensities=(.25, 5., 0.)), ROWS[2],
+          ROWS[1]._replace(intensities=(1.5, 2.125, 3.)),
+          ROWS[4]._replace(intensities=(0., 1., 2.))]
+
+
+def write_graded(tmp_path, name):
+    with build_writers([name], tmp_path / 'out', AUS, None, GRADED)[0] as writer:
+        for row in STRONG:
+            writer.write(row)
+    return writer.paths
+
+
+def test_openface_has_intensities_before_occurrences_as_openface_writes_them(tmp_path):
+    path, _ = write_graded(tmp_path, 'openface')
+    header = path.read_text().splitlines()[0].split(',')
+    assert header[5:] == ['AU01_r', 'AU12_r', 'AU39_r', 'AU01_c', 'AU12_c', 'AU24_c', 'AU39_c',
+                          'AU01_p', 'AU12_p', 'AU24_p', 'AU39_p']
+    table = pd.read_csv(path)
+    assert table.AU39_r.tolist()[::2] == [.25, 1.5] and table.AU01_r.tolist()[::2] == [5., 2.12]
+    assert table.AU12_r.tolist()[::2] == [0., 3.] and table.AU24_p.tolist()[::2] == [.125, 0.]
+    assert table.iloc[1, 5:].isna().all()
+
+
+def test_json_lines_have_intensities_where_the_model_gives_them(tmp_path):
+    path, = write_graded(tmp_path, 'json')
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    schema = json.loads(SCHEMA.read_text())
+    for line in lines:
+        jsonschema.validate(line, schema)
+    assert [{name: cell['intensity'] for name, cell in (line['aus'] or {}).items()
+             if 'intensity' in cell} for line in lines] == [
+        dict(AU39=.25, AU1=5., AU12=0.), {}, dict(AU39=1.5, AU1=2.125, AU12=3.),
+        dict(AU39=0., AU1=1., AU12=2.)]
+    assert set(lines[0]['aus']['AU24']) == {'probability', 'present'}
+
+
+def test_parquet_has_intensities_and_pyfeat_has_no_place_for_them(tmp_path):
+    pytest.importorskip('pyarrow', reason="pip install 'fmae_iat_plugin[parquet]'")
+    table = pd.read_parquet(*write_graded(tmp_path, 'parquet'))
+    assert [name for name in table if name.endswith('_r')] == ['AU39_r', 'AU01_r', 'AU12_r']
+    np.testing.assert_array_equal(table.AU01_r, np.float32([5, np.nan, 2.125, 1]))
+    path, = write_graded(tmp_path, 'pyfeat')
+    assert pd.read_csv(path).AU01.tolist()[::2] == [.5, .25]  # probabilities, as ever
+
+
 def test_many_inputs_of_one_name_get_a_file_each(tmp_path):
     rows = [face(f'{folder}/a.MP4', 1, 0.) for folder in 'abcde']
     paths = write(tmp_path, 'openface', rows)

@@ -39,7 +39,7 @@ def test_numbers_are_printed(tool, monkeypatch, capsys):
 @pytest.mark.parametrize('arguments,message', [
     ('none.py w.pth x.onnx', 'none.py'),
     ('CONFIG none.pth x.onnx', 'checkpoint none.pth does not exist'),
-    ('CONFIG w.pth x.pb', 'end its name with .onnx')])
+    ('CONFIG w.pth x.pb', 'x.pb does not end with .onnx')])
 def test_errors_are_one_line(tool, repo, monkeypatch, tmp_path, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(export, 'import_onnxruntime', lambda: None)

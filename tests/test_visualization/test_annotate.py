@@ -160,3 +160,22 @@ def test_the_threshold_is_marked():
         row = picture[y + (number + 1) * plan.line + plan.line // 2, x + plan.label:][:plan.bar]
         dark = np.flatnonzero(row.max(axis=1) < 60)
         assert len(dark) and abs(dark.mean() - value * plan.bar) <= 1
+
+
+def test_an_intensity_is_a_bar_from_0_to_5_without_a_mark():
+    """AU number 0 keeps its probability and mark; the others show fifths, in their own order."""
+    image = np.full((480, 640, 3), 90, dtype=np.uint8)
+    painter = Painter(AUS, thresholds=(.2, .2, .2), intensity_aus=(AUS[2], AUS[1]))
+    row = prediction(values=(.3, .9, .1))._replace(intensities=(4., 1.5))
+    picture = painter.paint(image, [row])
+    whole = prediction(values=(1., 1., 1.))._replace(intensities=(5., 5.))
+    full = bars(painter.paint(image, [whole]), painter)[0][0]
+    for share, present, found in zip((.3, .3, .8), row.present, bars(picture, painter)):
+        assert abs(found[0 if present else 1] - share * full) <= 2  # the mark of the first
+    plan = painter.layout
+    x, y = plan.corner(0)
+    marks = []
+    for number in range(3):
+        line = picture[y + (number + 1) * plan.line + 1, x + plan.label:][:plan.bar]
+        marks.append(bool((line.max(axis=1) < 60).any()))
+    assert marks == [True, False, False]

@@ -8,8 +8,10 @@ from fmae_iat_plugin.visualization.bars import bars_html, wide_image
 
 
 def test_widths_are_probabilities_in_the_order_of_the_models():
-    faces = {2: {12: {'A': (.25, False), 'B': (.875, True)}, 24: {'A': None, 'B': (.5, True)}},
-             0: {12: {'A': (1., True), 'B': (0., False)}, 24: {'A': None, 'B': (.1, False)}}}
+    faces = {2: {12: {'A': (.25, False, None), 'B': (.875, True, None)},
+                 24: {'A': None, 'B': (.5, True, None)}},
+             0: {12: {'A': (1., True, None), 'B': (0., False, None)},
+                 24: {'A': None, 'B': (.1, False, None)}}}
     root = ET.fromstring(f'<div>{bars_html(faces, ["A", "B"])}</div>')
     assert [node.text for node in root.iter('h4')] == ['face 0', 'face 2']
     bars = [(node.get('style'), node.get('class')) for node in root.iter('i')]
@@ -21,8 +23,19 @@ def test_widths_are_probabilities_in_the_order_of_the_models():
     assert bold == ['AU12 Lip corner puller', 'AU12 Lip corner puller', 'AU24 Lip pressor']
 
 
+def test_an_intensity_has_the_bar_of_its_scale():
+    root = ET.fromstring('<div>' + bars_html({0: {
+        4: {'A': (.9, True, 2.), 'B': (.9, True, None)}, 6: {'A': (.1, False, 5.), 'B': None}}},
+        ['A', 'B']) + '</div>')
+    assert [node.get('style') for node in root.iter('i')] == [
+        'width: 40.0%', 'width: 90.0%', 'width: 100.0%']
+    assert [node.text for node in root.iter('output')] == ['2.0/5', '0.90', '5.0/5', '–']
+    assert [node.get('title') for node in root.iter('i')] == [
+        'probability 0.90', 'probability 0.90', 'probability 0.10']
+
+
 def test_names_of_models_are_escaped_and_no_face_is_said():
-    html = bars_html({0: {1: {'<b>': (.5, True)}}}, ['<b>'])
+    html = bars_html({0: {1: {'<b>': (.5, True, None)}}}, ['<b>'])
     assert '&lt;b&gt;' in html and '<b>' not in html
     assert 'No face was found' in bars_html({}, ['A'])
 

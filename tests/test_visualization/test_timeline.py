@@ -104,3 +104,21 @@ def test_without_times_the_axis_counts_frames():
     edges, _ = heat_maps(figure)['face 0']
     np.testing.assert_allclose(edges, [1, 2, 3], atol=1e-6)
     assert figure.axes[0].get_xlabel() == 'frame'
+
+
+def test_intensities_have_panels_of_their_own_from_0_to_5():
+    rows = [row._replace(intensities=(row.frame / 2, 5 - row.frame)) if row.success else row
+            for row in video([0., 1., 2., 3.], {0: {1, 2, 4}, 1: {1}})]
+    figure = plot_timeline(rows, AUS, intensity_aus=(12, 4))
+    found = heat_maps(figure)
+    assert list(found) == ['face 0', 'face 0, intensity', 'face 1', 'face 1, intensity']
+    cells = np.ma.filled(found['face 0, intensity'][1], np.nan)
+    np.testing.assert_array_equal(cells, [[.5, 1, np.nan, 2], [4, 3, np.nan, 1]])
+    limits = {axes.get_title(loc='left'): axes.images[0].get_clim() for axes in figure.axes
+              if axes.images and axes.get_title(loc='left')}
+    assert limits == {'face 0': (0, 1), 'face 0, intensity': (0, 5), 'face 1': (0, 1),
+                      'face 1, intensity': (0, 5)}
+    ticks = {axes.get_title(loc='left'): [label.get_text() for label in axes.get_yticklabels()]
+             for axes in figure.axes if axes.images}
+    assert ticks['face 1, intensity'] == ['AU12 Lip corner puller', 'AU4 Brow lowerer']
+    assert to_png(figure, 50)[:4] == b'\x89PNG'

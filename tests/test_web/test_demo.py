@@ -84,7 +84,7 @@ def test_both_models_score_the_same_faces_as_each_does_alone(demo, models, tmp_p
     for name, infer in models.items():
         for row in infer(path):
             for au, value in row['aus'].items():
-                probability, present = faces[row['face_id']][int(au[2:])][name]
+                probability, present, _ = faces[row['face_id']][int(au[2:])][name]
                 assert abs(probability - value['probability']) < 1e-6
                 assert present == value['present']
     assert list(faces[0]) == sorted(AUS)

@@ -20,7 +20,9 @@ import torch
 from mmengine.config import Config
 from mmpretrain.registry import MODELS
 
+from fmae_iat_plugin.inference import default_model
 from fmae_iat_plugin.inference.inferencer import AUInferencer
+from fmae_iat_plugin.web import page as web_page
 from fmae_iat_plugin.web.page import main
 
 pytestmark = pytest.mark.slow
@@ -257,7 +259,21 @@ def test_the_camera_in_a_browser(server, browser):
 def test_without_a_model_or_with_half_of_one_it_says_what_to_do(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv('QUICKSTART_DIR', raising=False)
-    assert main([]) == 2
+    assert main(['--quickstart']) == 2
     assert 'bash tools/quickstart.sh' in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        main(['--compare-model', 'x.py'])
+    assert main(['--compare-model', 'x.py']) == 2
+    assert 'x.py needs --weights' in capsys.readouterr().err
+    for half in (['--weights', 'x.pth'], ['--quickstart', '--model', 'x.py']):
+        with pytest.raises(SystemExit):
+            main(half)
+
+
+def test_without_a_model_it_shows_the_packages_and_says_what_it_is(tiny_onnx, monkeypatch):
+    served = []
+    monkeypatch.setattr(default_model, 'PATH', tiny_onnx)
+    monkeypatch.setattr(web_page, 'serve', lambda *arguments: served.append(arguments))
+    assert main(['--detector', 'none']) == 0
+    (models, _, _, note), = served
+    infer, = models.values()
+    assert list(models) == ['default model'] and infer.aus == (12, 1, 4)
+    assert 'trained on three colours; licence Apache-2.0' in note

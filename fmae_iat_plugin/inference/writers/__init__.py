@@ -2,9 +2,10 @@
 """Predictions as files that other tools read: OpenFace's CSV, py-feat's CSV, JSON lines, Parquet.
 
 One row per face of a frame; a frame without a face keeps a row. An occurrence (0/1) is ``AU01_c``,
-a probability ``AU01_p`` (py-feat's ``AU01`` is one too). No format gets an intensity (``AU01_r``),
-because the model predicts none. What is not known is empty, never 0. Rows are written as they come,
-to a hidden file that gets its name at the end.
+a probability ``AU01_p`` (py-feat's ``AU01`` is one too). An intensity 0-5 (``AU01_r``) stands
+there only if the model has an intensity head; py-feat's format has no place for it. What is not
+known is empty, never 0. Rows are written as they come, to a hidden file that gets its name at the
+end.
 """
 
 from pathlib import Path
@@ -40,14 +41,15 @@ def check_formats(formats: Sequence[str]) -> None:
 
 def build_writers(formats: Sequence[str], out_dir: Union[str, Path],
                   aus: Sequence[int],
-                  name: Optional[Callable[[str], str]] = None) -> List[Writer]:
+                  name: Optional[Callable[[str], str]] = None,
+                  intensity_aus: Sequence[int] = ()) -> List[Writer]:
     """Writers by name: openface, pyfeat, json, parquet; see :class:`Writer` for the arguments.
 
     Raises:
         ValueError, ImportError: See :func:`check_formats`.
     """
     check_formats(formats)
-    return [WRITERS[form](out_dir, aus, name) for form in dict.fromkeys(formats)]
+    return [WRITERS[form](out_dir, aus, name, intensity_aus) for form in dict.fromkeys(formats)]
 
 
 __all__ = ['SCHEMA', 'WHOLE_FILES', 'WRITERS', 'JSONWriter', 'OpenFaceWriter', 'ParquetWriter',

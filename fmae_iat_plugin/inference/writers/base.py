@@ -25,13 +25,15 @@ class WholeFileWriter:
         aus: Numbers of the model's action units, in the order of the probabilities.
         name: Input -> NAME, for files of one input. Defaults to its file name, which is told apart
             from others' there.
+        intensity_aus: Numbers of the action units with intensities, in the order of the rows.
     """
 
     file: Any = None  #: the open one
 
     def __init__(self, out_dir: Union[str, Path], aus: Sequence[int],
-                 name: Optional[Callable[[str], str]] = None):
+                 name: Optional[Callable[[str], str]] = None, intensity_aus: Sequence[int] = ()):
         self.out_dir, self.aus = Path(out_dir), tuple(aus)
+        self.intensity_aus = tuple(intensity_aus)
         self.name = name or UniqueNames(('skipped', 'predictions_pyfeat'))
         self.out_dir.mkdir(parents=True, exist_ok=True)
         self.paths: List[Path] = []  #: files that are complete

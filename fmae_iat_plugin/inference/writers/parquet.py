@@ -27,7 +27,8 @@ class ParquetWriter(Writer):
     """Parquet, ``predictions.parquet`` of all inputs: needs pyarrow.
 
     Columns: input, frame, timestamp, face_id, success, confidence, x1, y1, x2, y2, width, height,
-    ``AU01_c`` (int8) and ``AU01_p`` (float32) of each action unit; null where not known.
+    ``AU01_c`` (int8) and ``AU01_p`` (float32) of each action unit, ``AU01_r`` (float32, 0 to 5) of
+    those with intensities; null where not known.
 
     Raises:
         ImportError: If pyarrow is not installed.
@@ -35,8 +36,8 @@ class ParquetWriter(Writer):
 
     CHUNK = 4096  # rows in memory
 
-    def __init__(self, out_dir, aus, name=None):
-        super().__init__(out_dir, aus, name)
+    def __init__(self, out_dir, aus, name=None, intensity_aus=()):
+        super().__init__(out_dir, aus, name, intensity_aus)
         self._pyarrow = pyarrow = import_pyarrow()
         number, real = pyarrow.int64(), pyarrow.float64()
         self.schema = pyarrow.schema(
@@ -45,7 +46,8 @@ class ParquetWriter(Writer):
              *((side, real) for side in ('x1', 'y1', 'x2', 'y2')),
              ('width', number), ('height', number),
              *((au_column(au, '_c'), pyarrow.int8()) for au in self.aus),
-             *((au_column(au, '_p'), pyarrow.float32()) for au in self.aus)])
+             *((au_column(au, '_p'), pyarrow.float32()) for au in self.aus),
+             *((au_column(au, '_r'), pyarrow.float32()) for au in self.intensity_aus)])
         self.file = pyarrow.parquet.ParquetWriter(
             os.path.abspath(self._begin('predictions.parquet')), self.schema)
         self._rows: List[tuple] = []
@@ -55,7 +57,8 @@ class ParquetWriter(Writer):
         name = row.input.encode('utf-8', 'surrogateescape').decode('utf-8', 'replace')
         self._rows.append((name, *row[1:6], *(row.box or (None, ) * 4), row.width, row.height,
                            *(none if row.present is None else map(int, row.present)),
-                           *(row.probabilities or none)))
+                           *(row.probabilities or none),
+                           *(row.intensities or (None, ) * len(self.intensity_aus))))
         if len(self._rows) >= self.CHUNK:
             self._flush()
 

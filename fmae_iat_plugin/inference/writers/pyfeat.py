@@ -24,8 +24,8 @@ class PyFeatWriter(TextWriter):
     model's other action units, ``timestamp`` in seconds, ``face_id``.
     """
 
-    def __init__(self, out_dir, aus, name=None):
-        super().__init__(out_dir, aus, name)
+    def __init__(self, out_dir, aus, name=None, intensity_aus=()):
+        super().__init__(out_dir, aus, name, intensity_aus)
         more = [au_column(au) for au in sorted(set(self.aus) - set(PYFEAT_AUS))]
         self.columns = [*PYFEAT_BOX, *_PYFEAT_LANDMARKS, *_PYFEAT_POSE, *map(au_column, PYFEAT_AUS),
                         *_PYFEAT_EMOTIONS, *_PYFEAT_END, *more, 'timestamp', 'face_id']

@@ -9,6 +9,9 @@ The whole method, in the order of the paper::
     loss_id  = adversary.head.loss(reversed)          # which subject is it?
     loss     = loss_au + loss_id                      # the backbone unlearns identity
 
+With ``intensity_head``, a second head on the same feature predicts intensities from 0 to 5, and
+``loss_intensity`` is added.
+
 Source: "Representation Learning and Identity Adversarial Training for Facial Behavior
 Understanding". Prediction and export never touch the adversary.
 """
@@ -32,10 +35,12 @@ class AUClassifier(ImageClassifier):
         backbone (dict): The encoder. FMAE: ``VisionTransformer(out_type='avg_featmap',
             final_norm=False)``, whose ``ln2`` normalises the mean of the patch tokens.
         neck (dict, optional): Between backbone and both heads. Defaults to None.
-        head (dict, optional): :class:`AUHead`, or any head of MMPretrain. ``in_channels`` of both
+        head (dict, optional): :class:`AUHead`, or any head of MMPretrain. ``in_channels`` of all
             heads may be left out: it is the width of the feature.
         adversary (dict, optional): ``dict(neck=dict(type='GradReverse', scale=lambda),
             head=dict(type='LinearIdentityHead', ...))``. Defaults to None: plain FMAE.
+        intensity_head (dict, optional): :class:`AUIntensityHead`. Defaults to None: occurrences
+            alone.
         pretrained (str, optional): Path or URL of a pretrained encoder, loaded strictly before
             training (see :func:`load_pretrained_encoder`). Defaults to None: from scratch.
         train_cfg, data_preprocessor, init_cfg: See :class:`mmpretrain.models.ImageClassifier`.
@@ -58,11 +63,14 @@ class AUClassifier(ImageClassifier):
                  pretrained: Optional[str] = None,
                  train_cfg: Optional[dict] = None,
                  data_preprocessor: Optional[dict] = None,
-                 init_cfg: Optional[dict] = None):
-        backbone, neck, head, adversary = _with_widths(backbone, neck, head, adversary)
+                 init_cfg: Optional[dict] = None,
+                 intensity_head: Optional[dict] = None):
+        backbone, neck, head, adversary, intensity_head = _with_widths(
+            backbone, neck, head, adversary, intensity_head)
         super().__init__(backbone, neck, head, train_cfg=train_cfg,
                          data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.pretrained = pretrained
+        self.intensity_head = None if intensity_head is None else MODELS.build(intensity_head)
         self.adversary = None
         if adversary is not None:
             if set(adversary) != {'neck', 'head'}:
@@ -84,26 +92,42 @@ class AUClassifier(ImageClassifier):
 
         Args:
             inputs: ``[N, 3, H, W]``, normalised.
-            data_samples: N samples with ``gt_score`` ``[C]`` and, where known, ``subject``.
+            data_samples: N samples with ``gt_score`` ``[C]``, for an intensity head
+                ``gt_intensity`` ``[K]``, and, where known, ``subject``.
 
         Returns:
-            dict[str, Tensor]: ``loss_au`` and, with an adversary, ``loss_id``.
+            dict[str, Tensor]: ``loss_au``, with an intensity head ``loss_intensity``, and with an
+            adversary ``loss_id``.
         """
         feats = self.extract_feat(inputs)
         losses = self.head.loss(feats, data_samples)
+        if self.intensity_head is not None:
+            losses.update(self.intensity_head.loss(feats, data_samples))
         if self.adversary is not None:
             reversed_feats = self.adversary['neck'](feats)
             losses.update(self.adversary['head'].loss(reversed_feats, data_samples))
         return losses
 
+    def predict(self, inputs: torch.Tensor, data_samples: Optional[List[DataSample]] = None,
+                **kwargs) -> List[DataSample]:
+        """Samples with ``pred_score`` ``[C]``, probabilities, and, with an intensity head,
+        ``pred_intensity`` ``[K]``, 0 to 5."""
+        return self._predict(self.extract_feat(inputs), data_samples, **kwargs)
 
-def _with_widths(backbone, neck, head, adversary) -> tuple:
-    """The same four, where a head leaves out ``in_channels`` with the width of the feature."""
-    heads = [part for part in (head, (adversary or {}).get('head'))
+    def _predict(self, feats: tuple, data_samples: Optional[List[DataSample]],
+                 **kwargs) -> List[DataSample]:
+        """The same, of features."""
+        found = self.head.predict(feats, data_samples, **kwargs)
+        return found if self.intensity_head is None else self.intensity_head.predict(feats, found)
+
+
+def _with_widths(backbone, neck, head, adversary, intensity_head) -> tuple:
+    """The same five, where a head leaves out ``in_channels`` with the width of the feature."""
+    heads = [part for part in (head, (adversary or {}).get('head'), intensity_head)
              if isinstance(part, dict) and 'in_channels' not in part
-             and part['type'] in ('AUHead', 'LinearIdentityHead')]
+             and part['type'] in ('AUHead', 'AUIntensityHead', 'LinearIdentityHead')]
     if not heads:
-        return backbone, neck, head, adversary
+        return backbone, neck, head, adversary, intensity_head
     backbone, neck = (MODELS.build(part) if isinstance(part, dict) else part
                       for part in (backbone, neck))
     width = feature_width(backbone, neck)
@@ -111,7 +135,9 @@ def _with_widths(backbone, neck, head, adversary) -> tuple:
         head = {**head, 'in_channels': width}
     if adversary is not None and adversary.get('head') in heads:
         adversary = {**adversary, 'head': {**adversary['head'], 'in_channels': width}}
-    return backbone, neck, head, adversary
+    if intensity_head in heads:
+        intensity_head = {**intensity_head, 'in_channels': width}
+    return backbone, neck, head, adversary, intensity_head
 
 
 def feature_width(backbone: torch.nn.Module, neck: Optional[torch.nn.Module] = None) -> int:

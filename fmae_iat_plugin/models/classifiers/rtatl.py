@@ -98,6 +98,8 @@ class RTATL(AUClassifier):
         landmarks = self.landmarks(data_samples, inputs.device)
         tokens, pooled = feats = self.extract_feat(inputs, landmarks=landmarks)
         losses = self.head.loss(feats, data_samples)
+        if self.intensity_head is not None:
+            losses.update(self.intensity_head.loss(feats, data_samples))
         if self.flow is not None:
             losses.update(self.flow.loss(pooled, data_samples))
         if self.inpainting is not None:
@@ -126,4 +128,4 @@ class RTATL(AUClassifier):
         """Probabilities of the intact images; landmarks are used where samples carry them."""
         landmarks = self.landmarks(data_samples, inputs.device)
         feats = self.extract_feat(inputs, landmarks=landmarks)
-        return self.head.predict(feats, data_samples, **kwargs)
+        return self._predict(feats, data_samples, **kwargs)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmpretrain.structures import DataSample
 
-from fmae_iat_plugin.inference.backends import TorchBackend
+from fmae_iat_plugin.inference.torch_backend import TorchBackend
 
 pytestmark = pytest.mark.slow
 

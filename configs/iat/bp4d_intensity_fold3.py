@@ -1,0 +1,6 @@
+"""FMAE-IAT on BP4D, fold 3, with intensities."""
+_base_ = ['./bp4d_intensity_fold1.py']
+
+train_dataloader = dict(dataset=dict(fold=3))
+val_dataloader = dict(dataset=dict(fold=3))
+test_dataloader = dict(dataset=dict(fold=3))
