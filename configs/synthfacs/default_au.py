@@ -57,10 +57,12 @@ train_dataloader = dict(
     num_workers=1,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
+    batch_sampler=dict(type='TotalBatchSampler', drop_last=True),
     dataset=dict(data_root=faces + '/train', pipeline=train_pipeline, **dataset))
 val_dataloader = dict(
     batch_size=100,
     num_workers=1,
+    persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(data_root=faces + '/test', pipeline=test_pipeline, **dataset))
 test_dataloader = val_dataloader
@@ -69,6 +71,7 @@ test_evaluator = val_evaluator
 
 optim_wrapper = dict(
     type='OptimWrapper',
+    constructor='DefaultOptimWrapperConstructor',
     optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05),
     clip_grad=dict(max_norm=5))
 param_scheduler = dict(
