@@ -141,8 +141,8 @@ def test_weights_are_the_public_files_and_say_their_licence():
 def count(text):
     """Parameters without the adversary; multiply-adds as MMEngine counts them, attention too."""
     cfg = json.loads(text)
-    if cfg['type'] == 'RTATL':
-        return count_rtatl(cfg)
+    if cfg['type'] == 'RTATL' or 'ResNet' in cfg['backbone']['type']:
+        return count_convolutions(cfg)
     with torch.device('meta'):
         model = MODELS.build({**cfg, 'data_preprocessor': None})
     backbone = model.backbone
@@ -159,10 +159,11 @@ def count(text):
     return sum(value.numel() for value in model.parameters()), flops
 
 
-def count_rtatl(cfg):
+def count_convolutions(cfg):
     """Parameters of what predicts; multiply-adds of its convolutions and linear layers."""
     with ShapesOnly():
-        model = MODELS.build({**cfg, 'data_preprocessor': None, 'inpainting': None, 'flow': None})
+        unused = dict.fromkeys(('inpainting', 'flow') if cfg['type'] == 'RTATL' else ())
+        model = MODELS.build({**cfg, 'data_preprocessor': None, **unused})
     model.to('meta')
     flops = []
 
@@ -173,9 +174,15 @@ def count_rtatl(cfg):
     for module in model.modules():
         if isinstance(module, (torch.nn.Linear, torch.nn.Conv2d)):
             module.register_forward_hook(add)
-    side = cfg['backbone'].get('img_size', 64 if cfg['backbone'].get('num_stages') else 224)
+    small = cfg['backbone'].get('num_stages') or cfg['backbone']['type'] == 'ResNet_CIFAR'
+    side = cfg['backbone'].get('img_size', 64 if small else 224)
     with torch.no_grad():
-        model.eval()(torch.empty(1, 3, side, side, device='meta'))
+        model.eval()
+        feats = model.extract_feat(
+            torch.empty(1, cfg['backbone'].get('in_channels', 3), side, side, device='meta'))
+        for head in (model.head, getattr(model, 'intensity_head', None)):
+            if head is not None:
+                head(feats)
     return sum(value.numel() for value in model.parameters()), sum(flops)
 
 

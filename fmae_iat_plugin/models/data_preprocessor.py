@@ -10,6 +10,7 @@ Source: Zhong et al., 2020 (arXiv 1708.04896), in timm's implementation.
 
 from typing import Optional
 
+import torch
 from mmpretrain.models.utils import ClsDataPreprocessor
 from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
@@ -85,3 +86,41 @@ class FaceDataPreprocessor(ClsDataPreprocessor):
                     f'{having.count(False)} of {len(having)} samples of a batch have no {key}, '
                     f'the first of them {lacking.get("img_path")!r}; give an unlabelled sample a '
                     'gt_score of NaN')
+
+
+@MODELS.register_module()
+class GreyDataPreprocessor(ClsDataPreprocessor):
+    """One grey channel with mean 0 and about unit variance in each image.
+
+    Colour and exposure say little about action units, and they are what rendered faces and
+    cameras differ in most. ``x = (grey - mean) / (std + floor)``, where grey is ITU-R BT.601's
+    mixture and mean and standard deviation are the image's own. It is part of an exported model.
+
+    Args:
+        floor: Is added to the standard deviation, grey levels; an even image stays finite.
+        **kwargs: Arguments of :class:`mmpretrain.models.ClsDataPreprocessor` without ``mean`` and
+            ``std``. Images are B, G, R.
+
+    Raises:
+        ValueError: If ``mean`` or ``std`` is given, or ``floor`` is not positive.
+    """
+
+    def __init__(self, floor: float = 5., **kwargs) -> None:
+        if kwargs.get('mean') is not None or kwargs.get('std') is not None or kwargs.get('to_rgb'):
+            raise ValueError('GreyDataPreprocessor normalises by each image. Remedy: leave mean, '
+                             'std and to_rgb out.')
+        if not floor > 0:
+            raise ValueError(f'GreyDataPreprocessor: floor is {floor}. Remedy: above 0.')
+        super().__init__(**kwargs)
+        self.floor = floor
+        self.register_buffer('mixture', torch.tensor([.114, .587, .299]).view(1, 3, 1, 1), False)
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """``inputs``: uint8 [N, 3, H, W] or a list of [3, H, W], to float [N, 1, H, W]."""
+        FaceDataPreprocessor._check_labels(data.get('data_samples'))
+        data = super().forward(data, training)
+        grey = (data['inputs'].float() * self.mixture).sum(1, keepdim=True)
+        mean = grey.mean(dim=(1, 2, 3), keepdim=True)
+        spread = ((grey - mean) ** 2).mean(dim=(1, 2, 3), keepdim=True).sqrt()
+        data['inputs'] = (grey - mean) / (spread + self.floor)
+        return data

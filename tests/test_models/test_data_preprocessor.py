@@ -4,6 +4,7 @@
 import math
 import random
 
+import numpy as np
 import pytest
 import torch
 from mmengine.dataset import default_collate, pseudo_collate
@@ -166,3 +167,19 @@ def test_on_the_gpu():
     out = preprocessor(dict(inputs=images(8)), training=True)['inputs']
     clean = preprocessor(dict(inputs=images(8)))['inputs']
     assert out.is_cuda and ((out != clean).flatten(1).float().mean(1) > 0.01).all()
+
+
+def test_grey_faces_have_the_same_light():
+    """Mean 0 and nearly unit variance of BT.601's grey, by NumPy; gain and offset are gone."""
+    faces = torch.from_numpy(np.random.default_rng(0).integers(40, 200, (3, 3, 8, 9), np.uint8))
+    model = MODELS.build(dict(type='GreyDataPreprocessor'))
+    seen = model(dict(inputs=faces))['inputs'].numpy()
+    grey = np.einsum('nchw,c->nhw', faces.numpy().astype(float), [.114, .587, .299])
+    for one, plane in zip(seen, grey):
+        np.testing.assert_allclose(one[0], (plane - plane.mean()) / (plane.std() + 5), atol=1e-4)
+    assert seen.shape == (3, 1, 8, 9)
+    even = model(dict(inputs=torch.full((1, 3, 8, 8), 77, dtype=torch.uint8)))['inputs']
+    assert even.abs().max() < 1e-4
+    for wrong in (dict(mean=[1, 1, 1], std=[1, 1, 1]), dict(floor=0)):
+        with pytest.raises(ValueError, match='GreyDataPreprocessor'):
+            MODELS.build(dict(type='GreyDataPreprocessor', **wrong))
