@@ -16,8 +16,9 @@ degrees, light, background. The camera varies in the training
 """
 
 import argparse
+import json
 import sys
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple, Union
 
@@ -42,6 +43,7 @@ from fmae_iat_plugin.synthfacs.renderer import AUS, Light, Pose, render
 from fmae_iat_plugin.synthfacs.renderer.sampling import sample_intensities
 
 TABLE, PARAMETERS, MISSES = 'annotations.csv', 'rendered_crops.json', 'misses.csv'
+NOTE = 'missed.json'  # of each person, written last: frames that dlib did not find
 RENDERED = 192  # pixels: a face of some 100 pixels, which dlib finds without enlarging
 ROOM = 0.30     # part of the box that is kept on each side; inference keeps 0.05
 TEST_FIRST = 90000  # number of the first person of the test
@@ -95,32 +97,31 @@ def box_of_landmarks(landmarks: np.ndarray) -> Tuple[float, ...]:
 def _write_person(out: Path, seed: int, frames: int, size: int, room: float, person: int) -> list:
     """Render the frames of one person; returns the labels ``[frames, A]`` and missed frames."""
     cv2.setNumThreads(0)  # each process uses one core
-    detector, labels, missed = _detector(), [], []
+    note, labels, missed = out / f'P{person:05d}' / NOTE, [], []
+    noted = json.loads(note.read_text()) if note.is_file() else None  # None: stopped before its end
     for frame in range(frames):
         drawn = draw(seed, person, frame)
         labels.append([round(drawn.coded.get(au, 0.0), 2) for au in AUS])
         path = out / _name(person, frame)
-        if path.is_file():
+        if noted is not None and path.is_file():
+            missed += [frame] * (frame in noted)
             continue
         image, landmarks = render(_FIRST + seed * 100000 + person, drawn.shown, drawn.pose,
                                   drawn.light, RENDERED, 'portrait')
         image = np.ascontiguousarray(image[..., ::-1])
-        found = detector([image])[0].boxes
+        found = _detector()([image])[0].boxes
         if not len(found):
             missed.append(frame)
         box = found[0] if len(found) else box_of_landmarks(landmarks)
         write_whole(path, encode(cut(image, enlarge(box, room), size), 'jpg'))
+    write_whole(note, json.dumps(missed).encode())
     return [labels, missed]
 
 
-_DETECTORS: list = []
-
-
+@lru_cache(maxsize=1)
 def _detector() -> DlibDetector:
     """One for each process."""
-    if not _DETECTORS:
-        _DETECTORS.append(DlibDetector())
-    return _DETECTORS[0]
+    return DlibDetector()
 
 
 def _name(person: int, frame: int) -> str:

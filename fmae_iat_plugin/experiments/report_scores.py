@@ -7,6 +7,7 @@ from typing import Dict, List, Optional, Sequence
 
 import numpy as np
 
+from fmae_iat_plugin.engine.adversary_monitor import KEYS
 from fmae_iat_plugin.evaluation.calibration import calibration
 from fmae_iat_plugin.evaluation.comparison import (
     auc_scores,
@@ -127,14 +128,10 @@ def mean_curve(runs: Sequence[Run], key: str) -> Optional[List[list]]:
     return [curves[0][0].tolist(), np.mean([values for _, values in curves], axis=0).tolist()]
 
 
-#: scalars of AdversaryMonitorHook that the page draws
-ADVERSARY = ('loss', 'floor', 'ceiling', 'common_share', 'feature_norm', 'head', 'fresh', 'chance')
-
-
 def adversary_curves(runs: Sequence[Run]) -> Optional[Dict[str, List[list]]]:
     """What :class:`~fmae_iat_plugin.engine.AdversaryMonitorHook` logged, averaged over runs: name
     -> ``[epochs, values]``; None if a run was not monitored."""
-    curves = {key: mean_curve(runs, f'adversary/{key}') for key in ADVERSARY}
+    curves = {key: mean_curve(runs, f'adversary/{key}') for key in KEYS}
     known = {key: curve for key, curve in curves.items() if curve is not None}
     return known if 'loss' in known else None
 

@@ -66,11 +66,16 @@ def test_the_crop_is_that_of_inference(tmp_path):
 def test_a_face_that_is_not_found_is_cut_by_its_landmarks_and_listed(tmp_path, monkeypatch):
     """Not far from where dlib finds it."""
     write_rendered_crops(tmp_path / 'found', people=1, frames=2, size=64, workers=1)
-    monkeypatch.setattr(rendered_crops, '_DETECTORS', [
-        lambda images: [type('None', (), dict(boxes=np.zeros((0, 4))))]])
+    monkeypatch.setattr(rendered_crops, '_detector', lambda: (
+        lambda images: [type('None', (), dict(boxes=np.zeros((0, 4))))]))
     write_rendered_crops(tmp_path / 'missed', people=1, frames=2, size=64, workers=1)
     missed = pd.read_csv(tmp_path / 'missed' / rendered_crops.MISSES).image.tolist()
     assert missed == ['P00000/000.jpg', 'P00000/001.jpg']
+    for name in (rendered_crops.TABLE, rendered_crops.MISSES):  # stopped before its end
+        (tmp_path / 'missed' / name).unlink()
+    monkeypatch.undo()
+    write_rendered_crops(tmp_path / 'missed', people=1, frames=2, size=64, workers=1)
+    assert pd.read_csv(tmp_path / 'missed' / rendered_crops.MISSES).image.tolist() == missed
     assert json.loads((tmp_path / 'missed' / rendered_crops.PARAMETERS).read_text())['room'] == .3
     _, landmarks = render(5, size=192, framing='portrait')
     image = render(5, size=192, framing='portrait')[0][..., ::-1].copy()
