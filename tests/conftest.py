@@ -1,6 +1,7 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """What the tests share: where the repository and the real data are."""
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -48,11 +49,22 @@ def torch_threads():
 
 @pytest.fixture
 def small_files():
-    """Function (bytes): from now on no file can be larger, as on a disk that is full."""
+    """Context (bytes): inside it no file can be larger, as on a disk that is full.
+
+    A context, because outside of it pytest writes its own report, perhaps to a larger file.
+    """
     resource = pytest.importorskip('resource', reason='Windows has no such limit')
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    @contextlib.contextmanager
+    def limit(size):
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return limit
 
 
 @pytest.fixture

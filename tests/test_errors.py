@@ -53,8 +53,7 @@ def test_a_converter_on_a_disk_that_is_too_small(repo, tmp_path, monkeypatch, sm
                frames_as='videos')
     monkeypatch.setattr('sys.argv', ['bp4d.py', str(tmp_path / 'release'), str(tmp_path / 'out'),
                                      '--image-format', 'png'])
-    small_files(1500)
-    with pytest.raises(SystemExit) as end:
+    with small_files(1500), pytest.raises(SystemExit) as end:
         runpy.run_path(str(repo / 'tools/dataset_converters/bp4d.py'), run_name='__main__')
     assert 'File too large' in end.value.code and str(tmp_path / 'out') in end.value.code
     assert not [path for path in (tmp_path / 'out').rglob('*.part')]

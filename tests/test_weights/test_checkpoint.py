@@ -97,8 +97,7 @@ def test_weights_that_are_not_finite_are_named(tmp_path, value, dtype):
 
 @pytest.mark.parametrize('name', ['w.pth', 'w.safetensors'])
 def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, small_files, name):
-    small_files(5000)
-    with pytest.raises(OSError, match='File too large') as error:
+    with small_files(5000), pytest.raises(OSError, match='File too large') as error:
         write_checkpoint(tmp_path / name, {'w': torch.ones(100, 100)}, {})
     assert error.value.filename == str(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
