@@ -64,6 +64,7 @@ class Face9M(BaseDataset):
     METAINFO: dict = dict()
     unlabelled = True  #: no sample has a label
     records: Records
+    _fully_initialized: bool
 
     def __init__(self,
                  data_root: Union[str, Sequence[str]] = '',

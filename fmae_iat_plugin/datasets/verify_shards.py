@@ -13,7 +13,7 @@ import sys
 import zlib
 from functools import partial
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -179,7 +179,7 @@ def _compare_places(path: str, size: int, members: Members) -> List[Problem]:
     return []
 
 
-def report_lines(report: Dict[str, Union[str, int, list]]) -> List[str]:
+def report_lines(report: dict) -> List[str]:
     """What :func:`verify_shards` found, for people."""
     lines = [f'{problem["shard"]}: {problem["what"]}'
              + (f' at {problem["record"]}' if problem['record'] else '') + f': {problem["detail"]}'
