@@ -17,6 +17,7 @@ model_card = dict(
 
 model = dict(
     type='AUClassifier',
+    test_mirror=True,
     data_preprocessor=dict(type='GreyDataPreprocessor'),
     backbone=dict(
         type='ResNet_CIFAR',
