@@ -17,6 +17,7 @@ model_card = dict(
 
 model = dict(
     type='AUClassifier',
+    test_mirror=True,
     data_preprocessor=dict(type='GreyDataPreprocessor'),
     backbone=dict(
         type='ResNet_CIFAR',
@@ -70,12 +71,16 @@ val_evaluator = [dict(type='ActionUnitMetric'), dict(type='ActionUnitIntensityMe
 test_evaluator = val_evaluator
 
 optim_wrapper = dict(
-    type='OptimWrapper',
+    type='MixedPrecisionOptimWrapper',
+    dtype='bfloat16',
+    loss_scale=1.0,
+    cpu_dtype='bfloat16',
     constructor='DefaultOptimWrapperConstructor',
     optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05),
     clip_grad=dict(max_norm=5))
+custom_hooks = _base_.custom_hooks + [dict(type='ChannelsLastHook')]
 param_scheduler = dict(
     type='WarmupCosineLR', warmup_epochs=0.5, eta_min=1e-6, convert_to_iter_based=True)
-train_cfg = dict(by_epoch=True, max_epochs=5, val_interval=5)
+train_cfg = dict(by_epoch=True, max_epochs=12, val_interval=3)
 val_cfg = dict()
 test_cfg = dict()

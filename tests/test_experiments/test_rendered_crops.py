@@ -13,6 +13,7 @@ from fmae_iat_plugin.experiments.rendered_crops import box_of_landmarks, draw, w
 from fmae_iat_plugin.faces.crop import crop_face
 from fmae_iat_plugin.faces.dlib_detector import DlibDetector
 from fmae_iat_plugin.faces.structures import CropOptions
+from fmae_iat_plugin.synthfacs.proportions import sample_varied_identity
 from fmae_iat_plugin.synthfacs.renderer import AUS, render
 
 pytest.importorskip('dlib')
@@ -55,8 +56,9 @@ def test_the_crop_is_that_of_inference(tmp_path):
     """Rendered, found and cropped by the functions of tools/predict.py."""
     write_rendered_crops(tmp_path, people=1, frames=2, size=64, workers=1, room=.05, first=7)
     drawn = draw(0, 7, 1)
-    image = render(rendered_crops._FIRST + 7, drawn.shown, drawn.pose, drawn.light, 192,
-                   'portrait')[0][..., ::-1].copy()
+    person = sample_varied_identity(rendered_crops._FIRST + 7)
+    image, _ = render(person, drawn.shown, drawn.pose, drawn.light, 192, 'portrait')
+    image = image[..., ::-1].copy()
     box = DlibDetector()([image])[0].boxes[0]
     expected = crop_face(image, box, CropOptions(size=64))
     stored = cv2.imread(str(tmp_path / 'P00007/001.jpg'))

@@ -81,6 +81,9 @@ class Identity:
     makeup: float
     clothes: tuple
     background: tuple
+    # how far the same contraction moves the skin, as a factor: of AUs 1, 2 and 4, and of the others
+    brow_mobility: float = 1.0
+    mobility: float = 1.0
 
 
 def _mix(table, x):
