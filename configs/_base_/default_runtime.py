@@ -9,8 +9,10 @@ model_wrapper_cfg = dict(
 
 default_hooks = dict(
     logger=dict(interval=50),
-    # two are kept, so a kill while the newest is written leaves the one before
-    checkpoint=dict(interval=1, max_keep_ckpts=2))
+    # whole files, two of which are kept; --resume takes the newest that is intact
+    checkpoint=dict(type='SafeCheckpointHook', interval=1, max_keep_ckpts=2),
+    # a resumed run is the undisturbed one
+    repeatable=dict(type='RepeatableHook'))
 
 custom_hooks = [
     # config, data and checkpoint must fit each other

@@ -48,3 +48,4 @@ optim_wrapper = dict(
     optimizer=dict(type='AdamW', lr=1e-3, betas=(0.9, 0.999), weight_decay=0.05),
     paramwise_cfg=dict(layer_decay_rate=0.75, undecayed=('cls_token', 'pos_embed')))
 train_cfg = dict(val_interval=5)
+default_hooks = dict(repeatable=dict(enabled=False))  # as the registered runs drew

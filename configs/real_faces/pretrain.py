@@ -52,4 +52,6 @@ optim_wrapper = dict(
     optimizer=dict(type='AdamW', lr=8e-4, betas=(0.9, 0.95), weight_decay=0.05))
 param_scheduler = dict(warmup_epochs=4)
 train_cfg = dict(max_epochs=40)
-default_hooks = dict(checkpoint=dict(interval=10))
+default_hooks = dict(
+    checkpoint=dict(interval=10),
+    repeatable=dict(enabled=False))  # as the registered runs drew

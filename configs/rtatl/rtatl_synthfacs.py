@@ -56,3 +56,4 @@ optim_wrapper = dict(
     paramwise_cfg=dict())
 param_scheduler = dict(warmup_epochs=5)
 train_cfg = dict(max_epochs=50, val_interval=50)
+default_hooks = dict(repeatable=dict(enabled=False))  # as the registered runs drew

@@ -81,6 +81,7 @@ optim_wrapper = dict(
 custom_hooks = _base_.custom_hooks + [dict(type='ChannelsLastHook')]
 param_scheduler = dict(
     type='WarmupCosineLR', warmup_epochs=0.5, eta_min=1e-6, convert_to_iter_based=True)
-train_cfg = dict(by_epoch=True, max_epochs=12, val_interval=3)
+train_cfg = dict(type='ResumableEpochLoop', max_epochs=12, val_interval=3)
 val_cfg = dict()
 test_cfg = dict()
+default_hooks = dict(repeatable=dict(enabled=False))  # as the registered runs drew

@@ -58,3 +58,4 @@ optim_wrapper = dict(
     optimizer=dict(type='AdamW', lr=1e-3, betas=(0.5, 0.999), weight_decay=0.05),
     paramwise_cfg=dict(layer_decay_rate=0.75, undecayed=('cls_token', 'pos_embed')))
 train_cfg = dict(max_epochs=20, val_interval=2)
+default_hooks = dict(repeatable=dict(enabled=False))  # as the registered runs drew

@@ -53,4 +53,6 @@ optim_wrapper = dict(
     optimizer=dict(type='AdamW', lr=1.5e-3, betas=(0.9, 0.95), weight_decay=0.05))
 param_scheduler = dict(warmup_epochs=6)
 train_cfg = dict(max_epochs=60)
-default_hooks = dict(checkpoint=dict(interval=10))
+default_hooks = dict(
+    checkpoint=dict(interval=10),
+    repeatable=dict(enabled=False))  # as the registered runs drew

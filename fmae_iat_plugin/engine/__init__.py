@@ -15,7 +15,11 @@ from .mixed_batch import MixedBatchSampler
 from .mixed_precision import MixedPrecisionOptimWrapper
 from .non_finite_loss import NonFiniteLossHook
 from .progress_bar import ProgressBarHook
+from .repeatable import RepeatableHook, is_repeatable
+from .resumable_loop import ResumableEpochLoop
 from .runner import ActionUnitRunner, build_runner, derive_sizes
+from .safe_checkpoint import SafeCheckpointHook
+from .stopping import STOPPED_CODE
 from .threshold_hook import ThresholdHook
 from .total_batch import TotalBatchSampler
 from .warmup_cosine import WarmupCosineLR
@@ -24,6 +28,7 @@ __all__ = [
     'ActionUnitRunner', 'AdversaryMonitorHook', 'ChannelsLastHook', 'CheckSetupHook',
     'HeadStepsHook', 'IdentityProbeHook', 'LambdaRampHook', 'LayerDecayOptimWrapperConstructor',
     'MeanShapeHook', 'MixedBatchSampler', 'MixedPrecisionOptimWrapper', 'NonFiniteLossHook',
-    'ProgressBarHook', 'ThresholdHook', 'TotalBatchSampler', 'WarmupCosineLR', 'build_runner',
-    'derive_sizes'
+    'ProgressBarHook', 'RepeatableHook', 'ResumableEpochLoop', 'STOPPED_CODE',
+    'SafeCheckpointHook', 'ThresholdHook', 'TotalBatchSampler', 'WarmupCosineLR', 'build_runner',
+    'derive_sizes', 'is_repeatable'
 ]

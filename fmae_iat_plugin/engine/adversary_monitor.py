@@ -115,6 +115,14 @@ class AdversaryMonitorHook(Hook):
         for key, value in values.items():
             self.seen.setdefault(key, []).append(value)
 
+    def resume_state(self) -> dict:
+        """What was observed of an epoch, for a checkpoint within it."""
+        return self.seen
+
+    def load_resume_state(self, state: dict) -> None:
+        """Go on from there."""
+        self.seen = {key: list(values) for key, values in state.items()}
+
     def after_train_epoch(self, runner) -> None:
         """Write the numbers, on the first rank; the others wait at their next common step."""
         seen, self.seen = self.seen, {}

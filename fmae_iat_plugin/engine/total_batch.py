@@ -66,6 +66,7 @@ class TotalBatchSampler(BatchSampler):
         self.total_batch_size = batch_size
         self.accumulative_counts = accumulative_counts
         self.world_size = world_size
+        self._done = 0
         if not drop_last:
             self._check_last_batch()
         if len(self) == 0:
@@ -97,6 +98,13 @@ class TotalBatchSampler(BatchSampler):
             return self._num_samples() // self.total_batch_size * self.accumulative_counts
         return math.ceil(len(self.sampler) / self.batch_size)
 
+    def start_at(self, epoch: int, batches_done: int) -> None:
+        """Have the next pass, of ``epoch``, begin behind ``batches_done`` batches, unread."""
+        if hasattr(self.sampler, 'set_epoch'):
+            self.sampler.set_epoch(epoch)
+        self._done = batches_done
+
     def __iter__(self) -> Iterator[list[int]]:
         """Yields lists of ``batch_size`` indices."""
-        yield from islice(super().__iter__(), len(self))
+        done, self._done = self._done, 0
+        yield from islice(super().__iter__(), done, len(self))

@@ -31,7 +31,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import load_checkpoint
 
 import fmae_iat_plugin  # noqa: F401  registers
-from fmae_iat_plugin.engine import build_runner
+from fmae_iat_plugin.engine import build_runner, is_repeatable
 from fmae_iat_plugin.engine.launch import init_cpu_process_group, is_first_process
 from fmae_iat_plugin.errors import STOPPED, say_error
 from fmae_iat_plugin.extras import needs_extra
@@ -44,7 +44,7 @@ from .run_plan import Run, plan_runs, run_config
 from .run_settings import check_run, config_digest, unfinished
 
 
-def train_and_test(run: Run, launcher: str = 'none', resume: bool = False,
+def train_and_test(run: Run, launcher: str = 'none', resume: Optional[bool] = None,
                    feature_frames: int = FEATURE_FRAMES, hooks: Sequence[Hook] = (),
                    log_level: Optional[str] = None) -> None:
     """Train a run, keep features of its last epoch, test it.
@@ -53,9 +53,9 @@ def train_and_test(run: Run, launcher: str = 'none', resume: bool = False,
         run: Which.
         launcher: Of MMEngine.
         feature_frames: See :func:`~.run_features.choose_frames`; 0 = no features.
-        resume: Go on from the last checkpoint of a run that was stopped. MMEngine does not restore
-            the state of the random numbers, so its numbers then depend on where it was stopped;
-            without, the run begins anew and they do not.
+        resume: Whether a run that was stopped goes on from its last intact checkpoint, or begins
+            anew. None: it goes on where its numbers do not depend on that, which is where the
+            config has ``RepeatableHook``.
         hooks: Further hooks of the training, such as a bar.
         log_level: Replaces the config's; it does not belong to the settings of a run.
 
@@ -72,8 +72,10 @@ def train_and_test(run: Run, launcher: str = 'none', resume: bool = False,
         _train_and_test(run, cfg, launcher, resume, feature_frames, hooks, log_level)
 
 
-def _train_and_test(run: Run, cfg: Config, launcher: str, resume: bool, feature_frames: int,
+def _train_and_test(run: Run, cfg: Config, launcher: str, resume: Optional[bool],
+                    feature_frames: int,
                     hooks: Sequence[Hook], log_level: Optional[str]) -> None:
+    resume = is_repeatable(cfg) if resume is None else resume
     cfg.launcher, cfg.resume = launcher, resume
     cfg.log_level = log_level or cfg.get('log_level', 'INFO')
     runner = build_runner(cfg)
@@ -106,7 +108,7 @@ def _forget(run: Run, keep: str) -> None:
 
 
 def cross_validate(runs: Sequence[Run], workers: int = 1, gpus: Sequence[str] = (),
-                   processes: int = 1, resume: bool = False,
+                   processes: int = 1, resume: Optional[bool] = None,
                    feature_frames: int = FEATURE_FRAMES) -> List[Run]:
     """Carry out the runs that are not finished, ``workers`` at a time, with a bar.
 
@@ -154,15 +156,15 @@ def cross_validate(runs: Sequence[Run], workers: int = 1, gpus: Sequence[str] = 
     return failed
 
 
-def _in_a_process(run: Run, gpus: str, processes: int, resume: bool, feature_frames: int,
-                  active: Dict[str, subprocess.Popen]) -> int:
+def _in_a_process(run: Run, gpus: str, processes: int, resume: Optional[bool],
+                  feature_frames: int, active: Dict[str, subprocess.Popen]) -> int:
     folder = Path(run.work_dir)
     folder.mkdir(parents=True, exist_ok=True)
     ranks = ['-m', 'torch.distributed.run', '--standalone', f'--nproc_per_node={processes}']
     command = [sys.executable, *(ranks if processes > 1 else ()), '-m', __name__,
                json.dumps(run._asdict()), '--launcher', 'pytorch' if processes > 1 else 'none',
                '--feature-frames', str(feature_frames),
-               *(['--resume'] if resume else [])]
+               *([] if resume is None else ['--resume' if resume else '--no-resume'])]
     environment = {**os.environ, **({'CUDA_VISIBLE_DEVICES': gpus} if gpus else {})}
     start = time.monotonic()
     with open(folder / 'stdout.log', 'ab') as log:
@@ -177,7 +179,7 @@ def _in_a_process(run: Run, gpus: str, processes: int, resume: bool, feature_fra
 
 
 def submit(runs: Sequence[Run], out: str, cluster: str = 'slurm', processes: int = 1,
-           resume: bool = False, parameters: Optional[Dict[str, Any]] = None,
+           resume: Optional[bool] = None, parameters: Optional[Dict[str, Any]] = None,
            feature_frames: int = FEATURE_FRAMES) -> List[Run]:
     """The same as a job array, by submitit; waits for it, with a bar.
 
@@ -220,7 +222,7 @@ def _run_one(arguments: Optional[List[str]] = None) -> None:
     parser = argparse.ArgumentParser(description='One run of tools/cross_validate.py.')
     parser.add_argument('run')
     parser.add_argument('--launcher', default='none')
-    parser.add_argument('--resume', action='store_true')
+    parser.add_argument('--resume', action=argparse.BooleanOptionalAction)
     parser.add_argument('--feature-frames', type=int, default=FEATURE_FRAMES)
     args = parser.parse_args(arguments)
     watch_parent(os.getppid())
@@ -245,9 +247,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--feature-frames', type=int, default=FEATURE_FRAMES, help='frames per '
                         'person whose features are kept for identity probes; 0: none; default: '
                         f'{FEATURE_FRAMES}')
-    parser.add_argument('--resume', action='store_true', help='stopped runs continue from their '
-                        'last checkpoint, on which their numbers then depend; default: they start '
-                        'again')
+    parser.add_argument('--resume', action=argparse.BooleanOptionalAction, help='whether stopped '
+                        'runs continue from their last intact checkpoint or start again; default: '
+                        'they continue where the numbers do not depend on it (RepeatableHook)')
     group = parser.add_argument_group('where')
     group.add_argument('--workers', type=int, default=1, help='runs at a time')
     group.add_argument('--gpus', help='numbers of the GPUs that the runs share, such as 0,1,2,3')

@@ -14,6 +14,6 @@ optim_wrapper = dict(
 param_scheduler = dict(
     type='WarmupCosineLR', warmup_epochs=2, eta_min=1e-6, convert_to_iter_based=True)
 
-train_cfg = dict(by_epoch=True, max_epochs=20, val_interval=1)
+train_cfg = dict(type='ResumableEpochLoop', max_epochs=20, val_interval=1)
 val_cfg = dict()
 test_cfg = dict()

@@ -15,4 +15,4 @@ optim_wrapper = dict(
 param_scheduler = dict(
     type='WarmupCosineLR', warmup_epochs=2, eta_min=0.0, convert_to_iter_based=True)
 
-train_cfg = dict(by_epoch=True, max_epochs=50)
+train_cfg = dict(type='ResumableEpochLoop', max_epochs=50)

@@ -11,7 +11,7 @@ from torch import nn
 class FeatureBank(nn.Module):
     """The last ``size`` features of all ranks with their subjects, the same on every rank.
 
-    It is not kept in checkpoints: a resumed run begins with an empty one.
+    It is no weight: ``SafeCheckpointHook`` keeps it for a resumed run, beside the weights.
 
     Args:
         size (int): Number of frames, at least 1; a multiple of the total batch makes the content
@@ -41,6 +41,19 @@ class FeatureBank(nn.Module):
         places = (self.place + torch.arange(len(subject), device=subject.device)) % self.size
         self.rows[places], self.subjects[places] = feats, subject
         self.place = (self.place + len(subject)) % self.size
+
+    def resume_state(self) -> dict:
+        """What a resumed run needs."""
+        return dict(rows=self.rows.cpu().clone(), subjects=self.subjects.cpu().clone(),
+                    place=self.place)
+
+    @torch.no_grad()
+    def load_resume_state(self, state: dict) -> None:
+        """Hold what another bank of the same size held; one of another size stays empty."""
+        if state['rows'].shape == self.rows.shape:
+            self.rows.copy_(state['rows'])
+            self.subjects.copy_(state['subjects'])
+            self.place = state['place']
 
     def content(self) -> Tuple[torch.Tensor, torch.Tensor]:
         """Features ``[M, D]`` and subjects ``[M]`` of the M <= size frames that it holds."""
