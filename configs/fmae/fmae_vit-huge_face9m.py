@@ -3,5 +3,5 @@ _base_ = [
     '../_base_/models/mae_vit-huge.py',
     '../_base_/datasets/face9m.py',
     '../_base_/schedules/fmae_pretrain.py',
-    '../_base_/default_runtime.py',
+    '../_base_/pretrain_runtime.py',
 ]

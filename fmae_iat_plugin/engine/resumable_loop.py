@@ -34,6 +34,9 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
         """Train, from the place that was resumed, if any."""
         self.runner.call_hook('before_train')
         if self._epoch and self._epoch != self.validated_epoch and not self.batches_done():
+            # what a component reads while an epoch is validated
+            self.runner.message_hub.update_info('epoch', self._epoch - 1)
+            self.runner.message_hub.update_info('iter', self._iter - 1)
             self._decide_current_val_interval()
             self._validate()
         while self._epoch < self._max_epochs and not self.stop_training:

@@ -27,7 +27,7 @@ from mmpretrain.registry import HOOKS
 
 import fmae_iat_plugin  # noqa: F401  registers
 from fmae_iat_plugin.engine import SafeCheckpointHook, build_runner
-from fmae_iat_plugin.synthfacs import write_synthfacs
+from fmae_iat_plugin.synthfacs import read_population, write_synthfacs
 from fmae_iat_plugin.weights.checkpoint import read_checkpoint
 from fmae_iat_plugin.weights.zoo_index import configs_root
 
@@ -169,7 +169,7 @@ def config(kind: str, faces: Path, work_dir: Path, workers: int, epochs: int = 4
         loader.dataset.update(data)
         loader.update(loaders)
     cfg.val_evaluator = cfg.test_evaluator = dict(type='ActionUnitMetric')
-    people = len(set(path.parent for path in faces.rglob('*.png')))
+    people = read_population(faces).subjects
     cfg.model.backbone.drop_path_rate = 0.3
     cfg.model.head.update(in_channels=32, num_classes=2)
     cfg.model.adversary.head.update(in_channels=32, num_subjects=people, loss='ce', bank=16)

@@ -44,7 +44,8 @@ class TinyModel(BaseModel):
 
     def forward(self, inputs, data_samples=None, mode='loss'):
         out = self.head(torch.tanh(self.block(torch.tanh(self.stem(torch.stack(inputs))))))
-        return {'loss_au': out.square().mean(), 'loss_id': out.abs().mean()}
+        return list(out) if mode != 'loss' else {
+            'loss_au': out.square().mean(), 'loss_id': out.abs().mean()}
 
 
 class RateRecorder(Hook):
