@@ -14,6 +14,7 @@ from .mean_shape_hook import MeanShapeHook
 from .mixed_batch import MixedBatchSampler
 from .mixed_precision import MixedPrecisionOptimWrapper
 from .non_finite_loss import NonFiniteLossHook
+from .permutation_sampler import PermutationSampler
 from .progress_bar import ProgressBarHook
 from .runner import ActionUnitRunner, build_runner, derive_sizes
 from .threshold_hook import ThresholdHook
@@ -24,6 +25,6 @@ __all__ = [
     'ActionUnitRunner', 'AdversaryMonitorHook', 'ChannelsLastHook', 'CheckSetupHook',
     'HeadStepsHook', 'IdentityProbeHook', 'LambdaRampHook', 'LayerDecayOptimWrapperConstructor',
     'MeanShapeHook', 'MixedBatchSampler', 'MixedPrecisionOptimWrapper', 'NonFiniteLossHook',
-    'ProgressBarHook', 'ThresholdHook', 'TotalBatchSampler', 'WarmupCosineLR', 'build_runner',
-    'derive_sizes'
+    'PermutationSampler', 'ProgressBarHook', 'ThresholdHook', 'TotalBatchSampler',
+    'WarmupCosineLR', 'build_runner', 'derive_sizes'
 ]
