@@ -27,7 +27,12 @@ model = dict(
         base_channels=24,
         strides=(2, 2, 2, 2)),
     neck=dict(type='GlobalAveragePooling'),
-    head=dict(type='AUHead', in_channels=192, num_classes=len(aus)),
+    head=dict(
+        type='AUHead',
+        in_channels=192,
+        num_classes=len(aus),
+        # rendered AUs are rarer than those of recorded people: 12 % against 34 % in BP4D
+        pos_weight=(3.0, ) * len(aus)),
     intensity_head=dict(
         type='AUIntensityHead', in_channels=192, num_classes=len(aus), loss_weight=0.3))
 

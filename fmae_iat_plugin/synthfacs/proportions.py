@@ -29,7 +29,7 @@ VARIED: Dict[str, Tuple[float, float, float, float]] = dict(
     chin_relief=(0, .02, .02, .2), mouth_rest=(0, .015, -.06, .06))
 # Of one length, the part below the one before: (mean, spread)
 NOSE, MOUTH, CHIN = (.64, .06), (.31, .035), (.85, .065)
-BROW_MOBILITY, MOBILITY = (.9, 1.45), (.8, 1.25)
+BROW_MOBILITY, MOBILITY, EYE_ANCHOR = (.9, 1.5), (.8, 1.25), (.6, .95)
 
 
 def sample_varied_identity(seed: int) -> Identity:
@@ -56,4 +56,5 @@ def sample_varied_identity(seed: int) -> Identity:
     mouth = nose + near(*MOUTH)
     return replace(person, **fields, nose_length=nose, mouth_y=mouth, chin_y=mouth + near(*CHIN),
                    brow_mobility=float(rng.uniform(*BROW_MOBILITY)),
-                   mobility=float(rng.uniform(*MOBILITY)))
+                   mobility=float(rng.uniform(*MOBILITY)),
+                   eye_anchor=float(rng.uniform(*EYE_ANCHOR)))

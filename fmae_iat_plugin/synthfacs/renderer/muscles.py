@@ -201,6 +201,16 @@ def pull_centres(curves, drive):
     return np.array(rows, float).reshape(-1, 6)
 
 
+def above_eyes(curves, y):
+    """What of a brow's pull is left at the heights ``y``: all at the brow and above, and at the
+    upper lid and below none where the eye is anchored (``Identity.eye_anchor`` = 1)."""
+    person = curves.id
+    lid = -person.lid_up
+    brow = min(person.brow_y + person.brow_thickness / 2 + .04, lid - .03)
+    share = np.clip((lid - y) / (lid - brow), 0, 1)
+    return 1 - person.eye_anchor * (1 - share * share * (3 - 2 * share))
+
+
 def jaw_field(curves, x, y):
     """Downward displacement of the skin by a dropped jaw, as a fraction of the drop at the chin."""
     nose, mouth, chin = curves.nose_base_y, curves.id.mouth_y, curves.id.chin_y
