@@ -27,7 +27,12 @@ model = dict(
         base_channels=24,
         strides=(2, 2, 2, 2)),
     neck=dict(type='GlobalAveragePooling'),
-    head=dict(type='AUHead', in_channels=192, num_classes=len(aus)),
+    head=dict(
+        type='AUHead',
+        in_channels=192,
+        num_classes=len(aus),
+        # rendered AUs are rarer than those of recorded people: 12 % against 34 % in BP4D
+        pos_weight=(3.0, ) * len(aus)),
     intensity_head=dict(
         type='AUIntensityHead', in_channels=192, num_classes=len(aus), loss_weight=0.3))
 
@@ -45,6 +50,7 @@ pack = dict(type='PackInputs', algorithm_keys=('subject', 'gt_intensity'))
 train_pipeline = [
     dict(type='LoadFace'),
     dict(type='RandomFraming', size=64, side=1.1 / 1.6),  # inference keeps 5 % of room, these 30 %
+    dict(type='RandomTexture'),
     dict(type='RandomCamera', grey=1, exposure=0.21),
     pack,
 ]
@@ -78,10 +84,13 @@ optim_wrapper = dict(
     constructor='DefaultOptimWrapperConstructor',
     optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05),
     clip_grad=dict(max_norm=5))
-custom_hooks = _base_.custom_hooks + [dict(type='ChannelsLastHook')]
+custom_hooks = _base_.custom_hooks + [
+    dict(type='ChannelsLastHook'),
+    dict(type='EMAHook', momentum=5e-4, update_buffers=True, begin_iter=1000)
+]
 param_scheduler = dict(
     type='WarmupCosineLR', warmup_epochs=0.5, eta_min=1e-6, convert_to_iter_based=True)
-train_cfg = dict(type='ResumableEpochLoop', max_epochs=12, val_interval=3)
+train_cfg = dict(type='ResumableEpochLoop', max_epochs=9, val_interval=3)
 val_cfg = dict()
 test_cfg = dict()
 default_hooks = dict(repeatable=dict(enabled=False))  # as the registered runs drew

@@ -14,6 +14,7 @@ from .mean_shape_hook import MeanShapeHook
 from .mixed_batch import MixedBatchSampler
 from .mixed_precision import MixedPrecisionOptimWrapper
 from .non_finite_loss import NonFiniteLossHook
+from .permutation_sampler import PermutationSampler
 from .progress_bar import ProgressBarHook
 from .repeatable import RepeatableHook, is_repeatable
 from .resumable_loop import ResumableEpochLoop
@@ -28,7 +29,7 @@ __all__ = [
     'ActionUnitRunner', 'AdversaryMonitorHook', 'ChannelsLastHook', 'CheckSetupHook',
     'HeadStepsHook', 'IdentityProbeHook', 'LambdaRampHook', 'LayerDecayOptimWrapperConstructor',
     'MeanShapeHook', 'MixedBatchSampler', 'MixedPrecisionOptimWrapper', 'NonFiniteLossHook',
-    'ProgressBarHook', 'RepeatableHook', 'ResumableEpochLoop', 'STOPPED_CODE',
-    'SafeCheckpointHook', 'ThresholdHook', 'TotalBatchSampler', 'WarmupCosineLR', 'build_runner',
-    'derive_sizes', 'is_repeatable'
+    'PermutationSampler', 'ProgressBarHook', 'RepeatableHook', 'ResumableEpochLoop',
+    'STOPPED_CODE', 'SafeCheckpointHook', 'ThresholdHook', 'TotalBatchSampler', 'WarmupCosineLR',
+    'build_runner', 'derive_sizes', 'is_repeatable'
 ]

@@ -69,11 +69,29 @@ class Drawn(NamedTuple):
     light: Light
 
 
+def expression(rng: np.random.Generator) -> Dict[int, float]:
+    """AU -> intensity of a random expression, as people show it.
+
+    In :func:`~fmae_iat_plugin.synthfacs.renderer.sampling.sample_intensities` the units of an
+    expression are drawn apart. Here most expressions have a strength that all their units share,
+    and the outer brow (AU 2) seldom rises without the inner one (AU 1), as in BP4D and DISFA.
+    """
+    coded = sample_intensities(rng)
+    if coded and rng.random() < .6:
+        strength = 5 * rng.beta(2.2, 1.2)
+        coded = {au: float(np.clip(strength + rng.normal(0, .6), .3, 5)) for au in coded}
+    if 2 in coded and 1 not in coded and rng.random() < .7:
+        coded[1] = float(np.clip(coded[2] + rng.normal(0, .6), .3, 5))
+    if 26 in coded:  # a dropped jaw parts the lips
+        coded[25] = max(coded.get(25, 0.0), coded[26])
+    return coded
+
+
 def draw(seed: int, person: int, frame: int) -> Drawn:
     """Expression, pose and light of a frame; the resting face belongs to the person."""
     rng = np.random.default_rng([seed, person, frame, 16])
     own = np.random.default_rng([seed, person, 17])
-    coded = {} if frame == 0 else sample_intensities(rng)
+    coded = {} if frame == 0 else expression(rng)
     rest = {au: float(own.uniform(0, .7)) for au in AUS if own.random() < .12}
     shown = dict(coded)
     for au, amount in rest.items():
