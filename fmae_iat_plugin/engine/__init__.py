@@ -16,12 +16,14 @@ from .mixed_precision import MixedPrecisionOptimWrapper
 from .non_finite_loss import NonFiniteLossHook
 from .permutation_sampler import PermutationSampler
 from .progress_bar import ProgressBarHook
+from .reconstruction_hook import ReconstructionHook
 from .repeatable import RepeatableHook, is_repeatable
 from .resumable_loop import ResumableEpochLoop
 from .runner import ActionUnitRunner, build_runner, derive_sizes
 from .safe_checkpoint import SafeCheckpointHook
 from .stopping import STOPPED_CODE
 from .threshold_hook import ThresholdHook
+from .throughput_hook import ThroughputHook
 from .total_batch import TotalBatchSampler
 from .warmup_cosine import WarmupCosineLR
 
@@ -29,7 +31,7 @@ __all__ = [
     'ActionUnitRunner', 'AdversaryMonitorHook', 'ChannelsLastHook', 'CheckSetupHook',
     'HeadStepsHook', 'IdentityProbeHook', 'LambdaRampHook', 'LayerDecayOptimWrapperConstructor',
     'MeanShapeHook', 'MixedBatchSampler', 'MixedPrecisionOptimWrapper', 'NonFiniteLossHook',
-    'PermutationSampler', 'ProgressBarHook', 'RepeatableHook', 'ResumableEpochLoop',
-    'STOPPED_CODE', 'SafeCheckpointHook', 'ThresholdHook', 'TotalBatchSampler', 'WarmupCosineLR',
-    'build_runner', 'derive_sizes', 'is_repeatable'
+    'PermutationSampler', 'ProgressBarHook', 'ReconstructionHook', 'RepeatableHook',
+    'ResumableEpochLoop', 'STOPPED_CODE', 'SafeCheckpointHook', 'ThresholdHook', 'ThroughputHook',
+    'TotalBatchSampler', 'WarmupCosineLR', 'build_runner', 'derive_sizes', 'is_repeatable'
 ]
