@@ -127,7 +127,7 @@ def moments(number: int, iterations: int, validates: bool, seed: int = 0) -> Lis
         validates: Whether it validates.
     """
     rng = np.random.default_rng(seed)
-    places = [STEP, UPDATED, ANYWHERE, *SAVING, *([VALIDATING] if validates else [])]
+    places = [STEP, HALF, UPDATED, UNNAMED, ANYWHERE, NAMED, *([VALIDATING] if validates else [])]
     drawn = rng.permutation(np.resize(places, number))  # each place about as often
     return [Moment(int(done), str(place), float(rng.uniform(.01, .3)) if place == ANYWHERE else 0.)
             for done, place in zip(np.sort(rng.integers(0, iterations, number)), drawn)]
