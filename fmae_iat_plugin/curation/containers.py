@@ -144,6 +144,9 @@ def _tar_members(tar: tarfile.TarFile) -> Iterator[Tuple[str, int, int]]:
         if not member.isdir():
             plain = member.isreg() and not member.issparse()
             yield member.name, member.offset_data if plain else _NO_PLACE, member.size
+    tar.fileobj.seek(tar.offset)  # tarfile takes any end, and anything that is no header, for it
+    if tar.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+        raise EOFError(f'no member and no end mark at byte {tar.offset}; it may be cut')
 
 
 def find_tarred(path: str) -> Found:
