@@ -38,21 +38,21 @@ def write_sheet(outcome: Outcome, path: Path, work: Path, options: Options) -> N
         options: The rules.
     """
     rows: Dict[str, List[_Place]] = {}
-    places = range(len(outcome.parts))
-    for place in _evenly(list(places), _PARTS):
+    for place in _evenly(list(range(len(outcome.parts))), _PARTS):
         part, details = outcome.parts[place], read_details(work, outcome.parts[place])
         if part.container.source == TEST_SET:
             continue
+        own: Dict[str, List[_Place]] = {}
         why = dict(zip(outcome.without[place], outcome.why[place]))
         for image, (member, _, _) in enumerate(details.kept):
             title = why[image][0] if image in why else f'kept of {part.container.source}'
-            rows.setdefault(title, []).append(_Place(place, member))
+            own.setdefault(title, []).append(_Place(place, member))
         for member, _, rule, _ in details.rejects:
             if rule != UNREADABLE:
-                rows.setdefault(rule, []).append(_Place(place, member))
-    lines = [_line(f'{title}: {len(found)} looked at' if len(outcome.parts) > _PARTS else
-                   f'{title}: {len(found)}', [_tile(place, outcome, work) for place in
-                                              _evenly(found, _COLUMNS)])
+                own.setdefault(rule, []).append(_Place(place, member))
+        for title, found in own.items():
+            rows.setdefault(title, []).extend(_evenly(found, _COLUMNS))
+    lines = [_line(title, [_tile(place, outcome, work) for place in _evenly(found, _COLUMNS)])
              for title, found in sorted(rows.items())]
     write_whole(path, encode(np.concatenate(lines), 92))
 

@@ -13,10 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Sequence, Union
 
-from fmae_iat_plugin.datasets.shards import index_tar
+from fmae_iat_plugin.datasets.shards import write_index
 from fmae_iat_plugin.files import claim_folder, file_sha256, hold_folder
 from fmae_iat_plugin.logs import logger
-from fmae_iat_plugin.media import IMAGE_SUFFIXES
 from fmae_iat_plugin.parallel import Processes, run_parallel
 
 from .contact_sheet import write_sheet
@@ -125,13 +124,15 @@ def _finish(containers: List[Container], listings: List[Listing], outcome: Outco
             shards.append(_Shard(part, out / SHARDS / f'{len(shards):06d}.tar', result.sha256,
                                  without))
     sums = run_parallel(partial(_make_final, work=work), shards, workers, 'Writing shards')
+    if shards:
+        write_index([shard.path for shard in shards], workers=workers)
     write_manifest(out, work, containers, listings, outcome, options,
                    [(shard.part, shard.path, checksum) for shard, checksum in zip(shards, sums)],
                    partial(write_sheet, path=out / SHEET, work=work, options=options))
 
 
 def _make_final(shard: _Shard, work: Path) -> str:
-    """Move or copy a shard of the work folder to its place, and index it; its SHA-256."""
+    """Move or copy a shard of the work folder to its place; its SHA-256."""
     made, checksum = shard_path(work, shard.part), shard.sha256
     shard.path.parent.mkdir(parents=True, exist_ok=True)
     if not made.is_file():  # a killed run has done it
@@ -141,5 +142,4 @@ def _make_final(shard: _Shard, work: Path) -> str:
         made.unlink()
     else:
         os.replace(made, shard.path)
-    index_tar(str(shard.path), IMAGE_SUFFIXES)
     return checksum

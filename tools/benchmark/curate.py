@@ -30,7 +30,6 @@ from PIL import Image  # noqa: E402
 from fmae_iat_plugin.curation.pipeline import curate  # noqa: E402
 from fmae_iat_plugin.curation.structures import Options, Source  # noqa: E402
 from fmae_iat_plugin.parallel import Workers, run_parallel, usable_cores  # noqa: E402
-from fmae_iat_plugin.synthfacs.renderer.render import render  # noqa: E402
 
 SIZES = (512, 640, 768, 896, 1024)
 OPTIONS = Options()
@@ -38,6 +37,7 @@ OPTIONS = Options()
 
 def write_photos(folder: Path, number: int) -> None:
     """Rendered faces as JPEG files of the sizes by turns, a few people again and again."""
+    from fmae_iat_plugin.synthfacs.renderer.render import render
     generator = np.random.default_rng(0)
     faces = [render(seed, {12: 3}, size=512, framing='portrait')[0] for seed in range(2)]
     noise = generator.normal(0, 3, (max(SIZES), max(SIZES), 3)).astype(np.float32)
