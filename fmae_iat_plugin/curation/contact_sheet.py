@@ -7,14 +7,13 @@ from typing import Dict, List, NamedTuple, Optional
 import cv2
 import numpy as np
 
-from fmae_iat_plugin.datasets.decoding import decode_image
 from fmae_iat_plugin.files import write_whole
 
 from .containers import READ_ERRORS
 from .listing import open_container, read_members
 from .outcome import Outcome
 from .parts import TEST_SET, read_details
-from .pictures import encode, shrink
+from .pictures import decode_small, encode
 from .structures import UNREADABLE, Options
 
 _TILE, _COLUMNS, _TITLE, _GAP = 112, 10, 20, 2  # pixels, images in a row
@@ -68,14 +67,13 @@ def _tile(place: _Place, outcome: Outcome, work: Path) -> Optional[np.ndarray]:
     part = outcome.parts[place.part]
     try:
         _, data = open_container(part.container, work)(read_members(part, work)[place.member])
-        image = decode_image(data)
+        image = decode_small(data, _TILE)
     except READ_ERRORS:
         return None
     longer = max(image.shape[:2])
     tile = np.full((_TILE, _TILE, 3), 255, np.uint8)  # its shape is why it may have been left out
     height, width = (max(1, round(side * _TILE / longer)) for side in image.shape[:2])
-    tile[:height, :width] = cv2.resize(shrink(image, 2 * _TILE), (width, height),
-                                       interpolation=cv2.INTER_AREA)
+    tile[:height, :width] = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     return tile
 
 

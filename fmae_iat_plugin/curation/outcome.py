@@ -42,7 +42,7 @@ class Outcome(NamedTuple):
             rows.append((index, name, rule, detail))
         label = part.container.label
         return [Reject(part.container.source, f'{label}/{name}' if label else name, rule, detail)
-                for _, name, rule, detail in sorted(rows)]
+                for _, name, rule, detail in sorted(rows, key=lambda row: row[0])]
 
 
 def decide(parts: Sequence[Part], results: Sequence[PartResult], work: Path,

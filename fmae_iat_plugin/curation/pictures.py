@@ -86,6 +86,17 @@ def _is_plain_jpeg(image: Image.Image, data: bytes) -> bool:
     return 'exif' not in image.info or image.getexif().get(ExifTags.Base.Orientation, 1) == 1
 
 
+def decode_small(data: bytes, size: int) -> np.ndarray:
+    """An image for a look at it: uint8 BGR, with sides of at least ``size`` if it has them.
+
+    Raises:
+        OSError: And others, see :func:`~fmae_iat_plugin.datasets.decoding.decode_image`.
+    """
+    with Image.open(io.BytesIO(data)) as image:
+        pixels = _decode_jpeg(data, min(image.size), size) if _is_plain_jpeg(image, data) else None
+    return decode_image(data) if pixels is None else pixels
+
+
 def _decode_jpeg(data: bytes, shorter: int, size: int) -> Optional[np.ndarray]:
     """uint8 BGR, with sides of at least ``size`` where the image has them; None: unreadable."""
     divisor = next((d for d in _REDUCED if shorter >= d * size), 1)

@@ -204,20 +204,20 @@ def test_near_duplicates_of_a_test_set(tmp_path, saved_again):
 
 
 def test_images_without_a_face(tmp_path, saved_again):
-    """A detector that sees faces in pictures with a bright corner, in the place of a real one."""
+    """A detector that sees faces in pictures with a bright middle, in the place of a real one."""
     class Bright:
         def build(self):
             return lambda images: [SimpleNamespace(boxes=np.zeros((int(
-                image[:8, :8].mean() > 127), 4))) for image in images]
+                image[12:20, 12:20].mean() > 133), 4))) for image in images]
 
         def record(self):
             return dict(detector='bright')
 
     curate([saved_again[0]], tmp_path / 'out', SMALL._replace(detector=Bright()))
-    corners = [np.asarray(Image.open(f'{saved_again[0].path}/{k}.jpg'))[:24, :24].mean()
+    middles = [np.asarray(Image.open(f'{saved_again[0].path}/{k}.jpg'))[36:60, 36:60].mean()
                for k in range(6)]
-    assert min(abs(corner - 127) for corner in corners) > 2
-    bright = [k for k, corner in enumerate(corners) if corner > 127]
+    assert min(abs(middle - 133) for middle in middles) > 3
+    bright = [k for k, middle in enumerate(middles) if middle > 133]
     assert names(tmp_path / 'out') == [f'one/{k}' for k in bright] and 0 < len(bright) < 6
     assert {r['rule'] for r in rejects(tmp_path / 'out')} == {'no face found'}
 

@@ -14,6 +14,7 @@ of the first.
 """
 import argparse
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -33,19 +34,22 @@ from fmae_iat_plugin.parallel import Workers, run_parallel, usable_cores  # noqa
 
 SIZES = (512, 640, 768, 896, 1024)
 OPTIONS = Options()
+_DIFFERENT = 50  # photos
 
 
 def write_photos(folder: Path, number: int) -> None:
-    """Rendered faces as JPEG files of the sizes by turns, a few people again and again."""
+    """Rendered faces as JPEG files of the sizes by turns; from the 51st on, the same ones again."""
     from fmae_iat_plugin.synthfacs.renderer.render import render
     generator = np.random.default_rng(0)
     faces = [render(seed, {12: 3}, size=512, framing='portrait')[0] for seed in range(2)]
     noise = generator.normal(0, 3, (max(SIZES), max(SIZES), 3)).astype(np.float32)
-    for k in range(number):
+    for k in range(min(number, _DIFFERENT)):
         side = SIZES[k % len(SIZES)]
         image = cv2.resize(faces[k % 2], (side, side), interpolation=cv2.INTER_CUBIC)
         noisy = image + np.roll(noise, 37 * k, axis=(0, 1))[:side, :side]
         Image.fromarray(np.uint8(np.clip(noisy, 0, 255))).save(folder / f'{k:05d}.jpg', quality=90)
+    for k in range(_DIFFERENT, number):
+        shutil.copy(folder / f'{k % _DIFFERENT:05d}.jpg', folder / f'{k:05d}.jpg')
 
 
 def authors_way(source: Path, out: Path, options: Options = OPTIONS) -> int:
@@ -65,7 +69,7 @@ def authors_way(source: Path, out: Path, options: Options = OPTIONS) -> int:
 def ours(source: Path, out: Path, workers: int) -> int:
     """The whole curation: shards, index, manifest, contact sheet; the number that is kept."""
     images = len(list(source.iterdir()))
-    options = OPTIONS._replace(shard_images=max(1, min(images // 8, OPTIONS.shard_images)))
+    options = OPTIONS._replace(shard_images=max(1, min(images // 6, OPTIONS.shard_images)))
     return curate([Source('photos', str(source))], out, options, Workers(workers))['kept']
 
 
@@ -94,8 +98,8 @@ def main(argv=None) -> float:
     parser.add_argument('--workers', type=int, nargs='+', default=[1, 2], metavar='N')
     parser.add_argument('--repeats', type=int)
     args = parser.parse_args(argv)
-    number = args.number or (200 if args.quick else 1000)
-    repeats = args.repeats or (2 if args.quick else 5)
+    number = args.number or (500 if args.quick else 2000)
+    repeats = args.repeats or (2 if args.quick else 4)
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as folder:
         source = args.photos or Path(folder)
