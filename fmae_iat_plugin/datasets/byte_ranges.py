@@ -16,6 +16,7 @@ from fmae_iat_plugin.media import of_the_system
 _URL = re.compile(r'[A-Za-z][A-Za-z0-9+.-]*(::|://)')
 _KEPT = 128  # open files of a thread
 _local = threading.local()
+_seeking = threading.Lock()
 
 
 def is_url(path: str) -> bool:
@@ -78,9 +79,9 @@ def read_range(path: str, offset: int = 0, size: Optional[int] = None) -> bytes:
             file.seek(offset)
             return file.read()
     else:
-        data = os.pread(_opened(path), size, offset)
+        data = read_at(_opened(path), size, offset)
         while 0 < len(data) < size:  # a network file system may give less at once
-            more = os.pread(_opened(path), size - len(data), offset + len(data))
+            more = read_at(_opened(path), size - len(data), offset + len(data))
             if not more:
                 break
             data += more
@@ -88,6 +89,15 @@ def read_range(path: str, offset: int = 0, size: Optional[int] = None) -> bytes:
         raise EOFError(f'{path} gave {len(data)} bytes instead of the {size} from byte {offset} '
                        'on: the shard was truncated or replaced after it was indexed')
     return data
+
+
+def read_at(file: int, size: int, offset: int) -> bytes:
+    """``os.pread`` (file descriptor, bytes, place), also where the system has none."""
+    if hasattr(os, 'pread'):
+        return os.pread(file, size, offset)
+    with _seeking:
+        os.lseek(file, offset, os.SEEK_SET)
+        return os.read(file, size)
 
 
 def _opened(path: str) -> int:
@@ -99,7 +109,7 @@ def _opened(path: str) -> int:
         return files[path]
     if len(files) >= _KEPT:
         os.close(files.popitem(last=False)[1])
-    files[path] = os.open(path, os.O_RDONLY | getattr(os, 'O_CLOEXEC', 0))
+    files[path] = os.open(path, os.O_RDONLY | getattr(os, 'O_BINARY', 0))
     return files[path]
 
 

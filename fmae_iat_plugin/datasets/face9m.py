@@ -27,8 +27,8 @@ from .shards import INDEX_NAME, Span, expand_shards, open_shards
 class Face9M(BaseDataset):
     """Unlabelled images from folders, list files and tar shards behind one class.
 
-    Nine million images take as little memory as a hundred: a shard's index is mapped, never loaded,
-    and what a worker is given is the names of files.
+    Nine million images take as little memory as a hundred: a shard's index is read in place, never
+    loaded, and what a worker is given is the names of files.
 
     Its pipeline must begin with ``LoadFace``, which reads files and members of shards alike.
     The order is deterministic: the sources as given, each sorted by path.

@@ -56,8 +56,8 @@ def list_files(folder: str, names: Sequence[str]) -> Span:
 class Records:
     """A sequence of :class:`Record`.
 
-    What it keeps in memory does not grow with its length: the rest is mapped from files. Pickled
-    as the names of these files.
+    What it keeps in memory does not grow with its length: the rest stays in files. Pickled as the
+    names of these files.
 
     Args:
         spans: Files and shards, in order.

@@ -1,5 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""The file that says where millions of images lie; read by mapping it into memory.
+"""The file that says where millions of images lie; read in place, never loaded.
 
 Layout, little-endian::
 
@@ -12,14 +12,17 @@ Layout, little-endian::
     names             UTF-8, one after the other
 
 The records of a shard stand together, sorted by name; the shards too. A process keeps the header
-alone: it is as long as the list of shards, whatever the number of images.
+alone: it is as long as the list of shards, whatever the number of images. A look-up reads 16 bytes,
+and for a name 16 more and the name, from the system's page cache, which all processes share. Mapped
+memory would show the same pages, but they count as the process's own until another one maps them,
+and with large pages a few thousand look-ups at random map the whole file.
 """
 
 import json
-import mmap
 import os
 import struct
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Tuple, Union
 
@@ -27,11 +30,12 @@ import numpy as np
 
 from fmae_iat_plugin.files import whole_file
 
+from .byte_ranges import read_at
+
 MAGIC = b'FACEIDX1'
 RECORD = np.dtype([('offset', '<u8'), ('size', '<u4'), ('shard', '<u4')])
 WHOLE = 2**32 - 1  #: size of a record that is a file of its own
 _RECORD, _CRC, _END, _ENDS = (struct.Struct(form) for form in ('<QII', '<I', '<Q', '<QQ'))
-_LOOKUPS = 1024  # after so many, the pages that they touched are given back
 
 
 class BrokenIndexError(ValueError):
@@ -115,7 +119,7 @@ def write_index_file(path: Union[str, Path], members: Sequence[Members],
 
 
 class ShardIndex:
-    """An index, mapped into memory; pickled as its path.
+    """An index, kept open; pickled as its path.
 
     Args:
         path: File that :func:`write_index_file` wrote.
@@ -127,7 +131,6 @@ class ShardIndex:
 
     def __init__(self, path: Union[str, Path]):
         self.path = str(path)
-        self._lookups = 0
         with open(path, 'rb') as file:
             start = file.read(len(MAGIC) + 8)
             if start[:len(MAGIC)] != MAGIC or len(start) < len(MAGIC) + 8:
@@ -149,53 +152,49 @@ class ShardIndex:
             counts = [shard.count for shard in self.shards]
             if os.fstat(file.fileno()).st_size != self._size or sum(counts) != self._count:
                 raise BrokenIndexError(f'{path} is not complete')
-            self._map = self._mapped(file.fileno())
+            self._file = os.dup(file.fileno())
         self.first = [0, *np.cumsum(counts, dtype=np.int64).tolist()]  #: row of each shard
 
-    def _mapped(self, file: int) -> mmap.mmap:
-        view = mmap.mmap(file, 0, access=mmap.ACCESS_READ)
-        if hasattr(mmap, 'MADV_RANDOM'):
-            view.madvise(mmap.MADV_RANDOM)
-        return view
+    def __del__(self) -> None:
+        with suppress(OSError, AttributeError):
+            os.close(self._file)
 
     def __getstate__(self) -> Dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key != '_map'}
+        return {key: value for key, value in self.__dict__.items() if key != '_file'}
 
     def __setstate__(self, state: Dict[str, Any]) -> None:
         self.__dict__.update(state)
         with open(self.path, 'rb') as file:
-            self._map = self._mapped(file.fileno())
-        if len(self._map) != self._size or zlib.crc32(self._map[:self._records]) != self._start:
-            raise BrokenIndexError(f'{self.path} was written again since this process was told of '
-                                   'it. Remedy: start the run again')
+            same = zlib.crc32(file.read(self._records)) == self._start
+            if not same or os.fstat(file.fileno()).st_size != self._size:
+                raise BrokenIndexError(f'{self.path} was written again since this process was told '
+                                       'of it. Remedy: start the run again')
+            self._file = os.dup(file.fileno())
 
     def __len__(self) -> int:
         """Number of records."""
         return self._count
 
-    def _view(self) -> mmap.mmap:
-        self._lookups += 1
-        if self._lookups % _LOOKUPS == 0 and hasattr(mmap, 'MADV_DONTNEED'):
-            # they stay in the system's cache, shared by all processes
-            self._map.madvise(mmap.MADV_DONTNEED)
-        return self._map
+    def _read(self, place: int, size: int) -> bytes:
+        data = read_at(self._file, size, place)
+        if len(data) != size:
+            raise BrokenIndexError(f'{self.path} is not complete any more. Remedy: remove it; it '
+                                   'is made again')
+        return data
 
     def record(self, row: int) -> Tuple[int, int, int]:
         """``(offset, size, number of the shard)`` of a record."""
-        return _RECORD.unpack_from(self._view(), self._records + RECORD.itemsize * row)
+        return _RECORD.unpack(self._read(self._records + RECORD.itemsize * row, RECORD.itemsize))
 
     def name(self, row: int) -> str:
         """Name of a record in its shard."""
-        view = self._view()
-        if row:
-            start, end = _ENDS.unpack_from(view, self._ends + 8 * (row - 1))
-        else:
-            start, end = 0, _END.unpack_from(view, self._ends)[0]
-        return view[self._names + start:self._names + end].decode('utf-8', 'surrogateescape')
+        start, end = _ENDS.unpack(self._read(self._ends + 8 * (row - 1), 16)) if row else (
+            0, *_END.unpack(self._read(self._ends, 8)))
+        return self._read(self._names + start, end - start).decode('utf-8', 'surrogateescape')
 
     def crc32(self, row: int) -> int:
         """CRC-32 of a record's bytes; only where its shard has a sha256."""
-        return _CRC.unpack_from(self._view(), self._crc32 + 4 * row)[0]
+        return _CRC.unpack(self._read(self._crc32 + 4 * row, 4))[0]
 
     def names(self, first: int, count: int) -> Iterator[str]:
         """Names of ``count`` records from ``first`` on."""
@@ -211,11 +210,10 @@ class ShardIndex:
         before = self._part(self._ends + 8 * (first - 1), 1, '<u8')[0] if first else np.uint64(0)
         ends = self._part(self._ends + 8 * first, count, '<u8')
         last = ends[-1] if count else before
-        return ends - before, self._map[self._names + int(before):self._names + int(last)]
+        return ends - before, self._read(self._names + int(before), int(last - before))
 
     def _part(self, place: int, count: int, kind: Any) -> np.ndarray:
-        size = np.dtype(kind).itemsize * count
-        return np.frombuffer(self._map[place:place + size], kind)
+        return np.frombuffer(self._read(place, np.dtype(kind).itemsize * count), kind)
 
     def members(self, number: int) -> Members:
         """Everything about one shard."""

@@ -244,7 +244,7 @@ def _load(file: Path) -> Optional[ShardIndex]:
 
 
 def _fetched(folder: str, target: Path) -> Optional[ShardIndex]:
-    """The index beside the shards of a store, copied to where it can be mapped."""
+    """The index beside the shards of a store, copied to a disk."""
     system, inner = file_system(f'{folder}/{INDEX_NAME}')
     with suppress(FileNotFoundError, OSError), whole_file(target) as partial:
         system.get_file(inner, str(partial))

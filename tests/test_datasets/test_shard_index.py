@@ -4,7 +4,9 @@
 import json
 import pickle
 import struct
+import tracemalloc
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -68,12 +70,18 @@ def test_a_pickled_index_is_its_path_and_notices_another_file(tmp_path):
         pickle.loads(text)
 
 
-def test_lookups_give_their_pages_back(tmp_path):
-    """Longer than the pages are kept, so that the answers come from both sides of a release."""
-    names = [f'{number:06d}.jpg' for number in range(5000)]
+def test_lookups_take_no_memory(tmp_path):
+    """Neither loaded nor mapped: at random over 4 MB of names, which all come out right."""
+    names = [f'{number:06d}{"x" * 800}.jpg' for number in range(5000)]
     entries = [(name, number * 512, number, zlib.crc32(name.encode()))
                for number, name in enumerate(names)]
     index = ShardIndex(write(tmp_path / 'i', {'0.tar': entries}))
-    for number in np.random.default_rng(0).permutation(5000).tolist():
+    order = np.random.default_rng(0).permutation(5000).tolist()
+    tracemalloc.start()
+    for number in order:
         assert index.name(number) == names[number]
         assert index.record(number) == (number * 512, number, 0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200_000
+    assert str(tmp_path / 'i') not in Path('/proc/self/maps').read_text()
