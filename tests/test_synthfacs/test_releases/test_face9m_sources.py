@@ -46,8 +46,9 @@ def test_every_image_is_where_it_is_said_to_be(written):
     assert {place.source for place in placed} == set(SOURCES)
     for place in placed:
         folder = root / place.source
-        found = members(folder / place.archive)[place.member] if place.archive else             (folder / place.member).read_bytes()
-        assert found == IMAGES[place.number][1]
+        found = members(folder / place.archive) if place.archive else {
+            place.member: (folder / place.member).read_bytes()}
+        assert found[place.member] == IMAGES[place.number][1]
 
 
 def test_laion_is_as_img2dataset_writes_it(written):
