@@ -8,8 +8,7 @@ __all__ = [
     'AnnotationTable', 'BP4DPlus', 'Face9M', 'FaceCrop', 'FollowLandmarks', 'LoadFace', 'LoadFlow',
     'PackFace', 'Protocol', 'RandomCamera', 'RandomFraming', 'RandomTexture', 'TimmRandAugment',
     'UnlabelledFaces', 'UnreadableImageError', 'face_collate', 'load_protocol', 'read_annotation',
-    'split_subjects',
-    'write_annotation',
+    'split_subjects', 'write_annotation',
 ]
 
 if is_light():
