@@ -37,6 +37,7 @@ class FaceDataPreprocessor(ClsDataPreprocessor):
             None erases nothing.
         random_resized_crop: Arguments of :class:`~.device_crop.RandomCrop`, such as
             ``dict(size=224, crop_ratio_range=(0.2, 1.0), flip=0.5)``. None: images come cropped.
+        non_blocking: Whether the host goes on while pinned memory is copied to the device.
         **kwargs: Arguments of :class:`mmpretrain.models.ClsDataPreprocessor`: ``mean`` and
             ``std`` of R, G, B on the 0-255 scale, ``to_rgb``, ...
 
@@ -46,8 +47,10 @@ class FaceDataPreprocessor(ClsDataPreprocessor):
     """
 
     def __init__(self, random_erasing: Optional[dict] = None,
-                 random_resized_crop: Optional[dict] = None, **kwargs) -> None:
+                 random_resized_crop: Optional[dict] = None, non_blocking: bool = False,
+                 **kwargs) -> None:
         super().__init__(**kwargs)
+        self._non_blocking = non_blocking  # which MMPretrain's class does not pass on to MMEngine's
         self.crop = None if random_resized_crop is None else RandomCrop(**random_resized_crop)
         self.random_erasing = None
         if random_erasing is None:
