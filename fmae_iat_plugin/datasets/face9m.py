@@ -221,7 +221,7 @@ class Face9M(BaseDataset):
             UnreadableImageError: In a test, or if ``max_refetch`` images in a row are unreadable.
         """
         self.full_init()
-        error = None
+        error = UnreadableImageError('', 'no image')
         for number in range(idx, idx + min(self.max_refetch + 1, len(self))):
             try:
                 return self.prepare_data(number % len(self))

@@ -51,8 +51,8 @@ def draw_boxes(heights: Tensor, widths: Tensor, area: Optional[Tuple[float, floa
         zero = torch.zeros_like(heights)
         return Boxes(zero, zero, heights, widths, flips)
     target = high * wide * (area[0] + (area[1] - area[0]) * numbers[..., 0])
-    low, top = (torch.tensor(value, dtype=torch.float64).log() for value in aspect)
-    ratio = (low + (top - low) * numbers[..., 1]).exp()
+    low, most = (torch.tensor(value, dtype=torch.float64).log() for value in aspect)
+    ratio = (low + (most - low) * numbers[..., 1]).exp()
     width, height = (target * ratio).sqrt().round(), (target / ratio).sqrt().round()
     fits = (width > 0) & (width <= wide) & (height > 0) & (height <= high)
     first = fits.double().argmax(1, keepdim=True)
@@ -62,8 +62,9 @@ def draw_boxes(heights: Tensor, widths: Tensor, area: Optional[Tuple[float, floa
              height, width]
     central = _central(heights.double(), widths.double(), aspect)
     found = fits.any(1)
-    return Boxes(*(torch.where(found, drawn, other).long()
-                   for drawn, other in zip(boxes, central)), flips)
+    top, left, height, width = (torch.where(found, drawn, other).long()
+                                for drawn, other in zip(boxes, central))
+    return Boxes(top, left, height, width, flips)
 
 
 def _central(heights: Tensor, widths: Tensor, aspect: Tuple[float, float]) -> List[Tensor]:
