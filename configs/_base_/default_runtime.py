@@ -8,6 +8,7 @@ model_wrapper_cfg = dict(
     type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
 
 default_hooks = dict(
+    replaced_images=dict(type='ReplacedImagesHook'),
     logger=dict(interval=50),
     # whole files, two of which are kept; --resume takes the newest that is intact
     checkpoint=dict(type='SafeCheckpointHook', interval=1, max_keep_ckpts=2),

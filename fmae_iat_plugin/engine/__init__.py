@@ -18,6 +18,7 @@ from .permutation_sampler import PermutationSampler
 from .progress_bar import ProgressBarHook
 from .reconstruction_hook import ReconstructionHook
 from .repeatable import RepeatableHook, is_repeatable
+from .replaced_images_hook import ReplacedImagesHook
 from .resumable_loop import ResumableEpochLoop
 from .runner import ActionUnitRunner, build_runner, derive_sizes
 from .safe_checkpoint import SafeCheckpointHook
@@ -32,6 +33,7 @@ __all__ = [
     'HeadStepsHook', 'IdentityProbeHook', 'LambdaRampHook', 'LayerDecayOptimWrapperConstructor',
     'MeanShapeHook', 'MixedBatchSampler', 'MixedPrecisionOptimWrapper', 'NonFiniteLossHook',
     'PermutationSampler', 'ProgressBarHook', 'ReconstructionHook', 'RepeatableHook',
-    'ResumableEpochLoop', 'STOPPED_CODE', 'SafeCheckpointHook', 'ThresholdHook', 'ThroughputHook',
-    'TotalBatchSampler', 'WarmupCosineLR', 'build_runner', 'derive_sizes', 'is_repeatable'
+    'ReplacedImagesHook', 'ResumableEpochLoop', 'STOPPED_CODE', 'SafeCheckpointHook',
+    'ThresholdHook', 'ThroughputHook', 'TotalBatchSampler', 'WarmupCosineLR', 'build_runner',
+    'derive_sizes', 'is_repeatable'
 ]
