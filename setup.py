@@ -18,26 +18,42 @@ def requirements(name: str) -> list:
 
 
 extras = {name: requirements(name)
-          for name in ('stack', 'analysis', 'demo', 'face', 'mmdet', 'export', 'parquet', 'ray',
-                       'slurm', 'tests', 'zoo')}
-extras['all'] = sorted({line for name, lines in extras.items() if name != 'mmdet'  # needs a build
+          for name in ('stack', 'analysis', 'demo', 'docs', 'face', 'mmdet', 'export', 'parquet',
+                       'ray', 'slurm', 'tests', 'zoo')}
+extras['all'] = sorted({line for name, lines in extras.items()
+                        if name not in ('mmdet', 'docs')  # needs a build; for developers only
                         for line in lines})
 
 
 class BuildWithMim(build_py):
-    """Puts configs, tools and the model index where mim and the model zoo look: ``.mim``.
+    """Puts configs, tools and the model index where mim and MMEngine look: ``.mim``.
 
-    An editable installation has them in the checkout.
+    Every way of installing builds, a wheel, an sdist's wheel and an editable installation, whereas
+    pip no longer runs ``develop``. A wheel carries copies, an editable installation links.
     """
 
     def run(self):
         super().run()
-        if not self.editable_mode:
-            mim = Path(self.build_lib, 'fmae_iat_plugin', '.mim')
-            for folder in ('configs', 'tools'):
-                shutil.copytree(ROOT / folder, mim / folder, dirs_exist_ok=True,
-                                ignore=shutil.ignore_patterns('__pycache__'))
-            shutil.copy(ROOT / 'model-index.yml', mim)
+        folder = ROOT if self.editable_mode else Path(self.build_lib)
+        mim = folder / 'fmae_iat_plugin' / '.mim'
+        shutil.rmtree(mim, ignore_errors=True)  # an earlier build's: of files that are gone since
+        mim.mkdir(parents=True)
+        for name in ('configs', 'tools', 'model-index.yml'):
+            self.put(ROOT / name, mim / name, link=self.editable_mode)
+
+    @staticmethod
+    def put(source: Path, target: Path, link: bool) -> None:
+        """Copies a file or folder, or links to it where the system can."""
+        if link:
+            try:
+                target.symlink_to(Path('..', '..', source.name), source.is_dir())
+                return
+            except OSError:  # Windows without developer mode: what is edited is installed anew
+                pass
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns('__pycache__'))
+        else:
+            shutil.copy(source, target)
 
 
 setup(
@@ -53,11 +69,11 @@ setup(
                                       'visualization/templates/*',
                                       'inference/writers/schemas/*.json',
                                       'inference/default*.onnx', 'inference/default*.md']},
+    entry_points=dict(console_scripts=['fmae-iat = fmae_iat_plugin.cli:main']),
     cmdclass=dict(build_py=BuildWithMim),
     install_requires=requirements('runtime'),
     extras_require=extras,
     classifiers=[
         'Programming Language :: Python :: 3',
-        'License :: OSI Approved :: Apache Software License',
         'Topic :: Scientific/Engineering :: Image Recognition',
     ])
