@@ -26,34 +26,22 @@ extras['all'] = sorted({line for name, lines in extras.items()
 
 
 class BuildWithMim(build_py):
-    """Puts configs, tools and the model index where mim and MMEngine look: ``.mim``.
+    """Puts configs, tools and the model index where mim and the model zoo look: ``.mim``.
 
-    Every way of installing builds, a wheel, an sdist's wheel and an editable installation, whereas
-    pip no longer runs ``develop``. A wheel carries copies, an editable installation links.
+    Wheels and sdists pass here, however they are built; pip no longer runs ``develop``. An editable
+    installation has them in the checkout, where mim looks as well: a link to the configs would give
+    it two of each.
     """
 
     def run(self):
         super().run()
-        folder = ROOT if self.editable_mode else Path(self.build_lib)
-        mim = folder / 'fmae_iat_plugin' / '.mim'
-        shutil.rmtree(mim, ignore_errors=True)  # an earlier build's: of files that are gone since
-        mim.mkdir(parents=True)
-        for name in ('configs', 'tools', 'model-index.yml'):
-            self.put(ROOT / name, mim / name, link=self.editable_mode)
-
-    @staticmethod
-    def put(source: Path, target: Path, link: bool) -> None:
-        """Copies a file or folder, or links to it where the system can."""
-        if link:
-            try:
-                target.symlink_to(Path('..', '..', source.name), source.is_dir())
-                return
-            except OSError:  # Windows without developer mode: what is edited is installed anew
-                pass
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns('__pycache__'))
-        else:
-            shutil.copy(source, target)
+        if not self.editable_mode:
+            mim = Path(self.build_lib, 'fmae_iat_plugin', '.mim')
+            shutil.rmtree(mim, ignore_errors=True)  # an earlier build's: of files gone since
+            for folder in ('configs', 'tools'):
+                shutil.copytree(ROOT / folder, mim / folder,
+                                ignore=shutil.ignore_patterns('__pycache__'))
+            shutil.copy(ROOT / 'model-index.yml', mim)
 
 
 setup(

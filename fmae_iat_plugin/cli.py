@@ -1,7 +1,7 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """The command ``fmae-iat``: the tools, from any folder and without a checkout.
 
-``fmae-iat NAME ...`` is ``python tools/FILE ...`` of the checkout or of the copy in an installation.
+``fmae-iat NAME ...`` is ``python tools/FILE ...`` of the checkout or of the copy that is installed.
 ``--help`` of every command works without PyTorch and the OpenMMLab packages. An argument
 ``configs/...`` that is not in the current folder is the config of the installation.
 """
