@@ -25,8 +25,8 @@ COMMANDS = MappingProxyType({
     'zoo': 'model_zoo.py', 'export': 'export_onnx.py', 'convert': 'dataset_converters',
     'crop': 'crop_faces.py', 'verify': 'misc/verify_dataset.py',
     'landmarks': 'misc/find_landmarks.py', 'flow': 'misc/compute_flow.py', 'train': 'train.py',
-    'test': 'test.py', 'dist-train': 'dist_train.sh', 'dist-test': 'dist_test.sh', 'slurm-train': 'slurm_train.sh',
-    'slurm-test': 'slurm_test.sh',
+    'test': 'test.py', 'dist-train': 'dist_train.sh', 'dist-test': 'dist_test.sh',
+    'slurm-train': 'slurm_train.sh', 'slurm-test': 'slurm_test.sh',
     'cross-validate': 'cross_validate.py', 'compare': 'analysis_tools/compare.py',
     'probe': 'analysis_tools/identity_probe.py', 'report': 'report.py'})
 

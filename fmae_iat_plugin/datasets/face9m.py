@@ -16,14 +16,19 @@ from mmpretrain.registry import DATASETS
 
 from fmae_iat_plugin.media import IMAGE_SUFFIXES, walk
 
+from .byte_ranges import is_url, walk_store
 from .decoding import UnreadableImageError
 from .exclusion import Exclusion
-from .shards import expand_shards, index_tar
+from .records import Records, list_files
+from .shards import INDEX_NAME, Span, expand_shards, open_shards
 
 
 @DATASETS.register_module()
 class Face9M(BaseDataset):
     """Unlabelled images from folders, list files and tar shards behind one class.
+
+    Nine million images take as little memory as a hundred: a shard's index is read in place, never
+    loaded, and what a worker is given is the names of files.
 
     Its pipeline must begin with ``LoadFace``, which reads files and members of shards alike.
     The order is deterministic: the sources as given, each sorted by path.
@@ -34,7 +39,8 @@ class Face9M(BaseDataset):
     Args:
         data_root: One source or a list of them. A source is a folder (searched recursively for
             images, or for ``.tar`` shards), a ``.tar`` file, or a pattern of shards such as
-            ``'face9m/{0000..0899}.tar'`` or ``'face9m/*.tar'``.
+            ``'face9m/{0000..0899}.tar'`` or ``'face9m/*.tar'``. Each may also be an address that
+            fsspec reads, such as ``'s3://bucket/face9m/{0000..0899}.tar'``.
         ann_file: A list file, absolute or relative to ``data_root``. It holds one image path per
             line, absolute or relative to the single folder ``data_root``. The folder is then not
             searched.
@@ -43,7 +49,8 @@ class Face9M(BaseDataset):
             these per line. They are matched against the path below the source
             (``0007.tar/a.jpg`` in a shard) and the full path. An entry that matches nothing is
             an error, because it would leave test subjects in.
-        index_dir: Folder for the indices of shards. Defaults to the folder of each shard.
+        index_dir: Folder for the indices of shards. Defaults to the folder of each shard, and for
+            addresses to one in the user's cache.
         skip_file: File to which unreadable images are appended, one ``path<TAB>reason`` per
             line. It can be used as ``exclude``.
         **kwargs: Arguments of :class:`mmpretrain.datasets.BaseDataset`.
@@ -55,6 +62,9 @@ class Face9M(BaseDataset):
     """
 
     METAINFO: dict = dict()
+    unlabelled = True  #: no sample has a label
+    records: Records
+    _fully_initialized: bool
 
     def __init__(self,
                  data_root: Union[str, Sequence[str]] = '',
@@ -73,49 +83,56 @@ class Face9M(BaseDataset):
         self.exclude = exclude
         self.index_dir = index_dir
         self.skip_file = skip_file
-        self._bases: List[str] = []  # folders and shards, to which an entry's first field refers
         self._unreadable: Set[str] = set()
         super().__init__(
             ann_file=ann_file,
             data_root=self.roots[0] if ann_file and self.roots else '',
             **kwargs)
 
-    def load_data_list(self) -> List[dict]:
-        """Find the images.
-
-        Returns:
-            list: Dicts, which are small because there may be millions: ``b`` index of the folder or
-            shard, ``n`` path below it and, in a shard, ``o`` and ``s`` offset and size in bytes.
-        """
-        self._bases = []
+    def full_init(self) -> None:
+        """Find the images; done once, by the constructor or the first use."""
+        if self._fully_initialized:
+            return
         exclusion = Exclusion(self.exclude)
-        entries, excluded = [], 0
-        for entry in self._list_file() if self.ann_file else self._sources():
-            base = self._bases[entry['b']]
-            inner = entry['n']
-            if 'o' in entry:
-                inner = f'{os.path.basename(base)}/{inner}'
-            if exclusion.matches(inner, os.path.join(base, entry['n'])):
-                excluded += 1
-            else:
-                entries.append(entry)
+        found = Records([self._list_file()] if self.ann_file else list(self._sources()))
+        self.records = found if self.exclude is None else found.without(exclusion.matches)
         exclusion.check()
-        if not entries:
+        excluded = len(found) - len(self.records)
+        if not len(self.records):
             raise ValueError(
                 f'Face9M: no image ({", ".join(IMAGE_SUFFIXES)}) in '
                 f'{self.ann_file or self.roots}, {excluded} excluded; check data_root, '
                 'ann_file and exclude')
         MMLogger.get_current_instance().info(
-            f'Face9M: {len(entries)} images from {self.ann_file or self.roots}, {excluded} more '
-            'left out by `exclude`')
-        return entries
+            f'Face9M: {len(self.records)} images from {self.ann_file or self.roots}, {excluded} '
+            'more left out by `exclude`')
+        if self._indices is not None:
+            self.records = self.records.subset(self._indices)
+        self._fully_initialized = True
 
-    def _add_base(self, path: str) -> int:
-        self._bases.append(path)
-        return len(self._bases) - 1
+    def load_data_list(self) -> List[dict]:
+        """All of :meth:`get_data_info`; for tools that want a list, training needs none."""
+        return [self.get_data_info(idx) for idx in range(len(self))]
 
-    def _list_file(self) -> Iterator[dict]:
-        base = self._add_base(self.data_root)
+    def __len__(self) -> int:
+        """Number of images."""
+        self.full_init()
+        return len(self.records)
+
+    def get_subset_(self, indices: Union[Sequence[int], int]) -> None:
+        """Keep some images; see :meth:`mmengine.dataset.BaseDataset.get_subset_`."""
+        self.full_init()
+        self.records = self.records.subset(indices)
+
+    def get_subset(self, indices: Union[Sequence[int], int]) -> 'Face9M':
+        """A data set of some images; see :meth:`mmengine.dataset.BaseDataset.get_subset`."""
+        self.full_init()
+        other = self._copy_without_annotation()
+        other.records = self.records.subset(indices)
+        return other
+
+    def _list_file(self) -> Span:
+        names = []
         with open(self.ann_file, encoding='utf-8-sig') as file:
             for number, line in enumerate(file, 1):
                 path = line.strip()
@@ -123,9 +140,10 @@ class Face9M(BaseDataset):
                     raise ValueError(f'{self.ann_file}, line {number}: {path!r} is not an image '
                                      f'path ({", ".join(IMAGE_SUFFIXES)}); write one path per line')
                 if path:
-                    yield dict(b=base, n=path)
+                    names.append(path)
+        return list_files(self.data_root, names)
 
-    def _sources(self) -> Iterator[dict]:
+    def _sources(self) -> Iterator[Span]:
         folders = [root for root in self.roots if os.path.isdir(root)]
         real = sorted(Path(os.path.realpath(folder)) for folder in folders)
         for outer, inner in zip(real, real[1:]):
@@ -133,11 +151,12 @@ class Face9M(BaseDataset):
                 raise ValueError(f'the sources {outer} and {inner} overlap, so images would count '
                                  'twice; name only the outer one')
         shards: List[str] = []
+        parts: List[Union[Span, List[str]]] = []
         for root in self.roots:
-            if os.path.isdir(root):
+            if os.path.isdir(root) or is_url(root) and not root.lower().endswith('.tar'):
                 images, found = self._walk(root)
-                base = self._add_base(root) if images else -1
-                yield from (dict(b=base, n=name) for name in images)
+                if images:
+                    parts.append(list_files(root, images))
                 found = [os.path.join(root, name) for name in found]
             elif os.path.isfile(root) and not root.lower().endswith('.tar'):
                 raise ValueError(f'the source {root} is neither a folder nor a .tar file; a list '
@@ -147,19 +166,20 @@ class Face9M(BaseDataset):
             else:
                 raise FileNotFoundError(f'the source {root} does not exist; check data_root '
                                         '(patterns of shards must end with .tar)')
-            for shard in found:
-                if shard in shards:
-                    raise ValueError(f'the shard {shard} is named by two sources; remove one')
-                shards.append(shard)
-                base = self._add_base(shard)
-                for name, offset, size in index_tar(shard, IMAGE_SUFFIXES, self.index_dir):
-                    yield dict(b=base, n=name, o=offset, s=size)
+            twice = set(found) & set(shards)
+            if twice:
+                raise ValueError(f'the shard {min(twice)} is named by two sources; remove one')
+            shards += found
+            parts.append(found)
+        opened = open_shards(shards, self.index_dir)  # at once: a folder has one index
+        for part in parts:
+            yield from [part] if isinstance(part, Span) else (opened[shard] for shard in part)
 
     @staticmethod
     def _walk(root: str) -> Tuple[List[str], List[str]]:
         """Images and shards below a folder, relative to it and sorted."""
         images, shards, others = [], [], 0
-        for folder, _, names in walk(root):
+        for folder, _, names in walk_store(root) if is_url(root) else walk(root):
             below = os.path.relpath(folder, root)
             for name in names:
                 path = name if below == os.curdir else os.path.join(below, name)
@@ -168,7 +188,7 @@ class Face9M(BaseDataset):
                 elif name.lower().endswith('.tar'):
                     shards.append(path)
                 else:
-                    others += not name.endswith('.index.json')
+                    others += name != INDEX_NAME and not name.endswith('.index.json')
         if images and shards:
             raise ValueError(f'{root} holds images ({min(images)}) and shards ({min(shards)}), '
                              'and the images may be the unpacked shards; name the shards as '
@@ -180,11 +200,11 @@ class Face9M(BaseDataset):
 
     def get_data_info(self, idx: int) -> dict:
         """Returns ``img_path``, ``sample_idx`` and, in a shard, ``tar_path, offset, size``."""
-        entry = super().get_data_info(idx)
-        base = self._bases[entry['b']]
-        info = dict(img_path=os.path.join(base, entry['n']), sample_idx=entry['sample_idx'])
-        if 'o' in entry:
-            info.update(tar_path=base, offset=entry['o'], size=entry['s'])
+        self.full_init()
+        record = self.records[idx]
+        info = dict(img_path=record.path, sample_idx=idx if idx >= 0 else len(self) + idx)
+        if record.size >= 0:
+            info.update(tar_path=record.base, offset=record.offset, size=record.size)
         return info
 
     def prepare_data(self, idx: int) -> Optional[dict]:

@@ -31,7 +31,6 @@ Sources: the FMAE paper (Ning et al., 2024) and MAE's fine-tuning transform (He 
 """
 
 import functools
-import os
 from typing import Callable, Optional, Sequence, Tuple, Union
 
 import numpy as np
@@ -44,6 +43,7 @@ from timm.data.transforms import str_to_pil_interp
 
 from fmae_iat_plugin.videos import PICTURE_ERRORS
 
+from .byte_ranges import read_range
 from .decoding import decode_image, unreadable
 
 # ImageNet mean of the R, G, B channels on the 0-255 scale.
@@ -60,7 +60,7 @@ class LoadFace(BaseTransform):
 
     Args:
         backend_args: Storage backend of :func:`mmengine.fileio.get`, for images that are
-            files. Defaults to the local disk.
+            files. Defaults to the local disk, and to fsspec for an address.
 
     Raises:
         UnreadableImageError: If the file is missing or cannot be decoded.
@@ -71,18 +71,11 @@ class LoadFace(BaseTransform):
 
     def _read(self, results: dict) -> bytes:
         tar_path = results.get('tar_path')
-        if tar_path is None:
-            if self.backend_args is None:
-                with open(results['img_path'], 'rb') as file:
-                    return file.read()
-            return fileio.get(results['img_path'], backend_args=self.backend_args)
-        with open(tar_path, 'rb') as file:
-            file.seek(results['offset'], os.SEEK_SET)
-            data = file.read(results['size'])
-        if len(data) != results['size']:
-            raise EOFError(f'{tar_path} ends inside this member: the shard was truncated or '
-                           'replaced after it was indexed')
-        return data
+        if tar_path is not None:
+            return read_range(tar_path, results['offset'], results['size'])
+        if self.backend_args is None:
+            return read_range(results['img_path'])
+        return fileio.get(results['img_path'], backend_args=self.backend_args)
 
     def transform(self, results: dict) -> dict:
         """Add ``img``, ``img_shape`` and ``ori_shape`` to ``results``."""

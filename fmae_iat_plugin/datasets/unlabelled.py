@@ -5,10 +5,9 @@ Two ways: rows of an annotation table whose AU cells are all empty, which need n
 this class, for a folder or list of images without a table.
 """
 
-from typing import List, Optional, Sequence
+from typing import Optional, Sequence
 
 import numpy as np
-from mmpretrain.datasets import BaseDataset
 from mmpretrain.registry import DATASETS
 
 from fmae_iat_plugin.action_units import parse_au
@@ -44,15 +43,15 @@ class UnlabelledFaces(Face9M):
         self.beside = Beside(landmarks, flow, data_root if isinstance(data_root, str) else '')
         super().__init__(data_root, **kwargs)
 
-    def load_data_list(self) -> List[dict]:
+    def full_init(self) -> None:
         """Find the images, and what lies beside them."""
-        entries = super().load_data_list()
-        self._metainfo.update(self.beside.add(entries, [entry['n'] for entry in entries]))
-        return entries
+        if self._fully_initialized:
+            return
+        super().full_init()
+        self._metainfo.update(self.beside.read(record.name for record in self.records))
 
     def get_data_info(self, idx: int) -> dict:
         """Sample ``idx``."""
-        entry = BaseDataset.get_data_info(self, idx)
-        more = {key: entry[key] for key in ('landmarks', 'flow_target') if key in entry}
-        return dict(super().get_data_info(idx), **more,
+        info = super().get_data_info(idx)
+        return dict(info, **self.beside.of(self.records[idx].name),
                     gt_score=np.full(len(self.aus), np.nan, np.float32))

@@ -4,6 +4,7 @@
 import fmae_iat_plugin.full  # noqa: F401  these rooms need the stack
 
 from .adversary_monitor import AdversaryMonitorHook
+from .channels_last_hook import ChannelsLastHook
 from .check_setup import CheckSetupHook
 from .head_steps_hook import HeadStepsHook
 from .identity_probe_hook import IdentityProbeHook
@@ -13,6 +14,7 @@ from .mean_shape_hook import MeanShapeHook
 from .mixed_batch import MixedBatchSampler
 from .mixed_precision import MixedPrecisionOptimWrapper
 from .non_finite_loss import NonFiniteLossHook
+from .permutation_sampler import PermutationSampler
 from .progress_bar import ProgressBarHook
 from .runner import ActionUnitRunner, build_runner, derive_sizes
 from .threshold_hook import ThresholdHook
@@ -20,8 +22,9 @@ from .total_batch import TotalBatchSampler
 from .warmup_cosine import WarmupCosineLR
 
 __all__ = [
-    'ActionUnitRunner', 'AdversaryMonitorHook', 'CheckSetupHook', 'HeadStepsHook',
-    'IdentityProbeHook', 'LambdaRampHook', 'LayerDecayOptimWrapperConstructor', 'MeanShapeHook',
-    'MixedBatchSampler', 'MixedPrecisionOptimWrapper', 'NonFiniteLossHook', 'ProgressBarHook',
-    'ThresholdHook', 'TotalBatchSampler', 'WarmupCosineLR', 'build_runner', 'derive_sizes'
+    'ActionUnitRunner', 'AdversaryMonitorHook', 'ChannelsLastHook', 'CheckSetupHook',
+    'HeadStepsHook', 'IdentityProbeHook', 'LambdaRampHook', 'LayerDecayOptimWrapperConstructor',
+    'MeanShapeHook', 'MixedBatchSampler', 'MixedPrecisionOptimWrapper', 'NonFiniteLossHook',
+    'PermutationSampler', 'ProgressBarHook', 'ThresholdHook', 'TotalBatchSampler',
+    'WarmupCosineLR', 'build_runner', 'derive_sizes'
 ]

@@ -2,13 +2,14 @@
 """Run MMPretrain's own ``tools/train.py`` and ``tools/test.py``, on GPUs and on CPUs.
 
 The tools and their options are MMPretrain's. This file adds only what they cannot do: a process
-group on machines without a GPU, and one training at a time in a ``work_dir``.
+group on machines without a GPU, one training at a time in a ``work_dir``, and ``--trust-pickle``.
 """
 
 import argparse
 import gc
 import os
 import runpy
+import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +21,9 @@ import torch.distributed as dist
 from mmengine.config import Config, DictAction
 
 from fmae_iat_plugin.files import hold_folder
+from fmae_iat_plugin.trust import trust_pickle
+
+_TRUST = '--trust-pickle'
 
 
 def mmpretrain_tool(name: str) -> Path:
@@ -39,10 +43,10 @@ def mmpretrain_tool(name: str) -> Path:
 
 
 def init_cpu_process_group(launcher: str) -> bool:
-    """Create a gloo process group where torchrun started several processes and there is no GPU.
+    """Create a gloo process group where torchrun or srun started processes and there is no GPU.
 
     MMEngine's own ``init_dist`` selects a CUDA device whatever the backend is, but keeps a group
-    that exists already.
+    that exists already. Slurm's variables are read as it does.
 
     Args:
         launcher: The tool's ``--launcher``.
@@ -50,8 +54,18 @@ def init_cpu_process_group(launcher: str) -> bool:
     Returns:
         bool: Whether a group was created.
     """
-    if launcher != 'pytorch' or torch.cuda.is_available() or dist.is_initialized():
+    if (launcher not in ('pytorch', 'slurm') or torch.cuda.is_available()
+            or dist.is_initialized()):
         return False
+    if launcher == 'slurm':
+        for name, slurm in (('RANK', 'PROCID'), ('WORLD_SIZE', 'NTASKS'),
+                            ('LOCAL_RANK', 'LOCALID')):
+            os.environ[name] = os.environ[f'SLURM_{slurm}']
+        os.environ.setdefault('MASTER_PORT', '29500')
+        if 'MASTER_ADDR' not in os.environ:
+            hosts = subprocess.run(['scontrol', 'show', 'hostnames', os.environ['SLURM_NODELIST']],
+                                   capture_output=True, text=True, check=True).stdout.split()
+            os.environ['MASTER_ADDR'] = hosts[0]
     dist.init_process_group('gloo')
     return True
 
@@ -91,23 +105,33 @@ def run_mmpretrain_tool(name: str) -> None:
     parser.add_argument('--resume', nargs='?')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction)
     parser.add_argument('--local_rank', '--local-rank')
-    known, _ = parser.parse_known_args()
+    trusted = _TRUST in sys.argv  # MMPretrain's own parser does not know it
+    sys.argv = [argument for argument in sys.argv if argument != _TRUST]
+    known, rest = parser.parse_known_args()
+    if {'-h', '--help'} & set(rest):
+        sys.stdout.write(f'{_TRUST} (of this plugin): checkpoints may run the code in them; only '
+                         'for your own files. The other options are MMPretrain\'s:\n\n')
     if known.auto_scale_lr:
         sys.exit('--auto-scale-lr: in these configs `batch_size` is the total over all GPUs '
                  '(TotalBatchSampler), so their number changes nothing and there is nothing to '
                  'scale. To train with another total, set train_dataloader.batch_size and '
                  'optim_wrapper.optimizer.lr = base learning rate * batch_size / 256.')
     with ExitStack() as held:
+        if trusted:
+            held.enter_context(trust_pickle())
         folder = training_folder(known) if name == 'train.py' and is_first_process() else None
         if folder is not None:
             try:
                 held.enter_context(hold_folder(folder, 'a training'))
             except (ValueError, OSError) as error:
                 sys.exit(f'error: {error}')
-        created = init_cpu_process_group(known.launcher)
+        if init_cpu_process_group(known.launcher):
+            held.callback(_end_process_group)
         runpy.run_path(str(mmpretrain_tool(name)), run_name='__main__')
-    if created:
-        # The runner and its DDP model refer to each other and to the group: only the collector
-        # ends gloo's threads, and one that outlives the interpreter's end aborts the process.
-        dist.destroy_process_group()
-        gc.collect()
+
+
+def _end_process_group() -> None:
+    """The runner and its DDP model refer to each other and to the group: only the collector ends
+    gloo's threads, and one that outlives the interpreter's end aborts the process."""
+    dist.destroy_process_group()
+    gc.collect()

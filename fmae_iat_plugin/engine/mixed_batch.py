@@ -21,11 +21,14 @@ def labelled_rows(dataset) -> np.ndarray:
 
     Args:
         dataset: A data set of MMEngine, or a ``ConcatDataset`` of them. A sample without
-            ``gt_score``, or with NaN alone, is unlabelled.
+            ``gt_score``, or with NaN alone, is unlabelled; a data set with the attribute
+            ``unlabelled`` is not asked about each.
     """
     if isinstance(dataset, ConcatDataset):
         return np.concatenate([labelled_rows(part) for part in dataset.datasets])
     dataset.full_init()
+    if getattr(dataset, 'unlabelled', False):  # by its class
+        return np.zeros(len(dataset), dtype=bool)
     # a subclass's own get_data_info may render the image
     scores = (BaseDataset.get_data_info(dataset, row).get('gt_score')
               for row in range(len(dataset)))

@@ -10,7 +10,8 @@ writes ``train`` (3,600 people) and ``test`` (200 others, with the crop of infer
 Every frame is a pure function of (seed, person, frame). Head and shoulders are rendered, dlib finds
 the face as it does in ``tools/predict.py``, and the box is cut out with room around it, so that the
 training can vary the framing. A face that dlib does not find is cut where its landmarks say the box
-would be, and is counted. What varies and is no action unit: person, resting face, head pose to 30
+would be, and is counted. What varies and is no action unit: person (with the proportions of
+:mod:`~fmae_iat_plugin.synthfacs.proportions`), resting face, head pose to 30
 degrees, light, background. The camera varies in the training
 (:class:`~fmae_iat_plugin.datasets.camera_transforms.RandomCamera`).
 """
@@ -39,6 +40,7 @@ from fmae_iat_plugin.parallel import (
     parallel_arguments,
     run_parallel,
 )
+from fmae_iat_plugin.synthfacs.proportions import sample_varied_identity
 from fmae_iat_plugin.synthfacs.renderer import AUS, Light, Pose, render
 from fmae_iat_plugin.synthfacs.renderer.sampling import sample_intensities
 
@@ -67,11 +69,29 @@ class Drawn(NamedTuple):
     light: Light
 
 
+def expression(rng: np.random.Generator) -> Dict[int, float]:
+    """AU -> intensity of a random expression, as people show it.
+
+    In :func:`~fmae_iat_plugin.synthfacs.renderer.sampling.sample_intensities` the units of an
+    expression are drawn apart. Here most expressions have a strength that all their units share,
+    and the outer brow (AU 2) seldom rises without the inner one (AU 1), as in BP4D and DISFA.
+    """
+    coded = sample_intensities(rng)
+    if coded and rng.random() < .6:
+        strength = 5 * rng.beta(2.2, 1.2)
+        coded = {au: float(np.clip(strength + rng.normal(0, .6), .3, 5)) for au in coded}
+    if 2 in coded and 1 not in coded and rng.random() < .7:
+        coded[1] = float(np.clip(coded[2] + rng.normal(0, .6), .3, 5))
+    if 26 in coded:  # a dropped jaw parts the lips
+        coded[25] = max(coded.get(25, 0.0), coded[26])
+    return coded
+
+
 def draw(seed: int, person: int, frame: int) -> Drawn:
     """Expression, pose and light of a frame; the resting face belongs to the person."""
     rng = np.random.default_rng([seed, person, frame, 16])
     own = np.random.default_rng([seed, person, 17])
-    coded = {} if frame == 0 else sample_intensities(rng)
+    coded = {} if frame == 0 else expression(rng)
     rest = {au: float(own.uniform(0, .7)) for au in AUS if own.random() < .12}
     shown = dict(coded)
     for au, amount in rest.items():
@@ -98,6 +118,7 @@ def _write_person(out: Path, seed: int, frames: int, size: int, room: float, per
     """Render the frames of one person; returns the labels ``[frames, A]`` and missed frames."""
     cv2.setNumThreads(0)  # each process uses one core
     note, labels, missed = out / f'P{person:05d}' / NOTE, [], []
+    who = sample_varied_identity(_FIRST + seed * 100000 + person)
     noted = json.loads(note.read_text()) if note.is_file() else None  # None: stopped before its end
     for frame in range(frames):
         drawn = draw(seed, person, frame)
@@ -106,8 +127,8 @@ def _write_person(out: Path, seed: int, frames: int, size: int, room: float, per
         if noted is not None and path.is_file():
             missed += [frame] * (frame in noted)
             continue
-        image, landmarks = render(_FIRST + seed * 100000 + person, drawn.shown, drawn.pose,
-                                  drawn.light, RENDERED, 'portrait')
+        image, landmarks = render(who, drawn.shown, drawn.pose, drawn.light, RENDERED,
+                                  'portrait')
         image = np.ascontiguousarray(image[..., ::-1])
         found = _detector()([image])[0].boxes
         if not len(found):

@@ -1,9 +1,11 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """The figures of a report, drawn from its numbers (t-SNE: from the features of one run each)."""
 
-from typing import Dict, List, Optional, Union
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence, Union
 
 import numpy as np
+from mmengine.logging import MMLogger
 
 from fmae_iat_plugin.visualization.cooccurrence import plot_cooccurrence
 from fmae_iat_plugin.visualization.curves import plot_by_epoch
@@ -13,6 +15,7 @@ from fmae_iat_plugin.visualization.subjects import plot_subject_f1
 from fmae_iat_plugin.visualization.sweep import plot_sweep
 from fmae_iat_plugin.visualization.tsne import embed, plot_tsne
 
+from .ablations import run_dump
 from .run_features import read_features
 from .run_identity import RunIdentity
 from .run_plan import Run
@@ -69,6 +72,7 @@ def figures(report: dict, first: Dict[str, Run],
          for name, table in together['tables'].items()}, together['classes']),
         'Action units that occur together')
     out.update(_adversary(report['adversary'] or {}))
+    out.update(rtatl_figures([first[name] for name in (ours, base)]))
     for kind, rows in report['ablations'].items():
         out[kind] = _sweep(kind, rows)
     return {name: svg for name, svg in out.items() if svg}
@@ -87,6 +91,24 @@ def _tsne(report: dict, first: Dict[str, Run],
         svgs.append(to_svg(plot_tsne(points, stored.subjects[rows]),
                            f't-SNE of {name}, coloured by person'))
     return svgs
+
+
+def rtatl_figures(runs: Sequence[Run]) -> Dict[str, str]:
+    """Recovered regions, flow and relation (``rtatl_...``) of the first of some runs whose model is
+    RTATL and whose checkpoint is there; nothing if there is none."""
+    for run in runs:
+        cfg, last = run_dump(run), Path(run.work_dir, 'last_checkpoint')
+        if cfg.model.type != 'RTATL' or not last.is_file():
+            continue
+        from .rtatl_pictures import draw, load_rtatl, test_data
+        try:
+            drawn = draw(load_rtatl(cfg, last.read_text().strip()), test_data(cfg))
+        except FileNotFoundError as error:
+            MMLogger.get_current_instance().warning('RTATL is not drawn: %s', error)
+            continue
+        return {f'rtatl_{name}': to_svg(figure, f'{name} of {run.experiment}')
+                for name, figure in drawn.items()}
+    return {}
 
 
 def _adversary(curves: Dict[str, List[list]]) -> Dict[str, str]:

@@ -68,7 +68,7 @@ class Graph(nn.Module):
     def forward(self, faces: Tensor) -> Union[Tensor, Tuple[Tensor, Tensor]]:
         """``[N, 3, H, W]`` -> ``[N, C]``, or ``[N, C]`` and ``[N, K]``."""
         images = self.model.data_preprocessor(dict(inputs=faces))['inputs']
-        feats = self.model.extract_feat(images)
+        feats = self.model.test_feat(images)
         probabilities = torch.sigmoid(self.model.head(feats))
         if self.model.intensity_head is None:
             return probabilities

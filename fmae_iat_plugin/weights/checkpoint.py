@@ -87,8 +87,8 @@ def read_checkpoint(checkpoint: str | os.PathLike, trust_pickle: bool = False,
         raise ValueError(
             f'checkpoint {name} was refused ({reason}): it is not a file of tensors, or holds '
             'Python objects, and opening those could run code. Ask its author for a file with only '
-            "the 'state_dict', or for safetensors. Convert a file of your own with --trust-pickle "
-            '(tools/model_converters), which runs the code in it') from error
+            "the 'state_dict', or for safetensors. For a file of your own, --trust-pickle (of "
+            'tools/train.py, test.py and model_converters) runs the code in it') from error
     except _UNREADABLE as error:
         raise ValueError(f'checkpoint {name} is not a readable torch file (interrupted download?):'
                          f' {error}') from error

@@ -3,7 +3,7 @@
 
 ``load_from``, ``--resume``, ``tools/test.py``, ``init_cfg=dict(type='Pretrained')`` and
 ``mmpretrain.get_model`` all end in ``CheckpointLoader``, whose own loaders unpickle whatever a file
-names.
+names. ``--trust-pickle`` and :func:`fmae_iat_plugin.trust.trust_pickle` let them.
 """
 
 from typing import Callable, Union
@@ -11,6 +11,8 @@ from typing import Callable, Union
 import torch
 from mmengine.fileio import get_local_path
 from mmengine.runner import CheckpointLoader
+
+from fmae_iat_plugin.trust import trusts_pickle
 
 from .checkpoint import check_finite, read_checkpoint
 
@@ -42,7 +44,7 @@ def load_from_guarded(filename: str,
         ConnectionError, FileNotFoundError, ValueError: See :func:`read_checkpoint`; if a weight is
             not finite.
     """
-    content = read_checkpoint(filename, map_location=map_location)
+    content = read_checkpoint(filename, trusts_pickle(), map_location)
     if isinstance(content, dict):
         weights = content.get('state_dict', content)
         if isinstance(weights, dict):

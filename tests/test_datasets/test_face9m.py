@@ -3,9 +3,11 @@
 
 import io
 import os
+import pickle
 import tarfile
 from unittest.mock import patch
 
+import fsspec
 import numpy as np
 import pytest
 import torch
@@ -95,12 +97,19 @@ def test_shards(tmp_path, source):
     assert colours(dataset) == list(range(7))
 
 
-def test_entries_are_tiny(tmp_path):
-    """Millions of them are held: the folder or shard is stored once, not in every entry."""
+def test_no_image_is_an_object(tmp_path):
+    """Millions are opened: what is kept, and what a worker is given, does not grow with them."""
     long = tmp_path / ('long' * 30)
-    dataset = build([str(fill(long / 'a')), str(fill_shards(long / 'b'))])
-    assert len(dataset) == 14
-    assert dataset.data_bytes.nbytes / 14 < 60
+    few = build([str(fill(long / 'a')), str(fill_shards(long / 'b'))])
+    many = [f'{folder}/{number:05d}.pgm' for folder in 'xy' for number in range(300)]
+    more = build([str(fill(long / 'c', many)), str(fill_shards(long / 'd', many))])
+    assert (len(few), len(more)) == (14, 1200)
+    assert not few.data_list and not more.data_list
+    sizes = [len(pickle.dumps(dataset)) for dataset in (few, more)]
+    assert abs(sizes[0] - sizes[1]) < 100
+    again = pickle.loads(pickle.dumps(more))
+    assert [again.get_data_info(i) for i in (0, 599, 603, -1)] == [
+        more.get_data_info(i) for i in (0, 599, 603, -1)]
 
 
 def test_several_roots_in_the_given_order(tmp_path):
@@ -180,13 +189,23 @@ def test_indices_and_unserialised(tmp_path):
     lazy = build(str(tmp_path), lazy_init=True)
     lazy.full_init()
     assert len(lazy) == 7
+    for indices, wanted in ((3, [0, 1, 2]), (-2, [5, 6]), ([6, -7, 3], [6, 0, 3])):
+        part = lazy.get_subset(indices)
+        assert colours(part) == wanted and len(lazy) == 7
+        assert colours(part.get_subset([1])) == wanted[1:2]
+    lazy.get_subset_([4, 2])
+    assert colours(lazy) == [4, 2]
+    with pytest.raises(IndexError, match='image 2 of 2'):
+        lazy.get_data_info(2)
+    assert [info['img_path'] for info in lazy.load_data_list()] == [
+        str(tmp_path / NAMES[i]) for i in (4, 2)]
 
 
 def test_index_dir(tmp_path):
     fill_shards(tmp_path / 'shards')
     build(str(tmp_path / 'shards'), index_dir=str(tmp_path / 'index'))
-    assert len(list((tmp_path / 'index').iterdir())) == 2
-    assert not list((tmp_path / 'shards').glob('*.json'))
+    assert len(list((tmp_path / 'index').iterdir())) == 1
+    assert len(list((tmp_path / 'shards').iterdir())) == 2
 
 
 # ---------------------------------------------------------------- unreadable images
@@ -300,3 +319,21 @@ def test_lists_with_the_mark_of_an_editor(tmp_path):
     assert data[0]['inputs'].shape == (3, 5, 6)
     rest = build(str(root), exclude=str(tmp_path / 'out.txt'))
     assert len(rest) == len(NAMES) - 1
+
+
+@pytest.mark.parametrize('fill_with', [fill, fill_shards])
+def test_a_store_behind_an_address(tmp_path, fill_with, monkeypatch):
+    """A folder there, of images or of shards, and by name: the same pictures as from the disk."""
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+    fill_with(tmp_path / 'disk')
+    system = fsspec.filesystem('memory')
+    for path in (tmp_path / 'disk').rglob('*.*'):
+        system.pipe(f'/bucket/faces/{path.relative_to(tmp_path / "disk")}', path.read_bytes())
+    data = build('memory://bucket/faces')
+    assert colours(data) == list(range(7))
+    assert [data.get_data_info(i)['img_path'].removeprefix('memory://bucket/faces/')
+            for i in range(7)] == paths(build(str(tmp_path / 'disk')), tmp_path / 'disk')
+    if fill_with is fill_shards:
+        assert colours(build('memory://bucket/faces/{00..01}.tar')) == list(range(7))
+        assert colours(build('memory://bucket/faces', exclude='00.tar')) == [3, 4, 5, 6]
+    system.store.clear()

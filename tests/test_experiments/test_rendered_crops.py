@@ -9,11 +9,18 @@ import pandas as pd
 import pytest
 
 from fmae_iat_plugin.experiments import rendered_crops
-from fmae_iat_plugin.experiments.rendered_crops import box_of_landmarks, draw, write_rendered_crops
+from fmae_iat_plugin.experiments.rendered_crops import (
+    box_of_landmarks,
+    draw,
+    expression,
+    write_rendered_crops,
+)
 from fmae_iat_plugin.faces.crop import crop_face
 from fmae_iat_plugin.faces.dlib_detector import DlibDetector
 from fmae_iat_plugin.faces.structures import CropOptions
+from fmae_iat_plugin.synthfacs.proportions import sample_varied_identity
 from fmae_iat_plugin.synthfacs.renderer import AUS, render
+from fmae_iat_plugin.synthfacs.renderer.sampling import sample_intensities
 
 pytest.importorskip('dlib')
 
@@ -42,6 +49,19 @@ def test_one_or_two_processes_or_stopped_between(tmp_path):
         write_rendered_crops(tmp_path / 'one', **{**options, 'size': 64}, workers=1)
 
 
+def test_units_of_an_expression_are_of_one_strength_and_the_outer_brow_brings_the_inner():
+    rng = np.random.default_rng(0)
+    drawn = [expression(rng) for _ in range(4000)]
+    assert all(0 < value <= 5 for one in drawn for value in one.values())
+    assert all(one[25] >= one[26] for one in drawn if 26 in one)
+    with_outer = [one for one in drawn if 2 in one]
+    assert np.mean([1 in one for one in with_outer]) > .8
+    pairs = np.array([(one[4], one[7]) for one in drawn if 4 in one and 7 in one])
+    apart = [sample_intensities(rng) for _ in range(4000)]
+    before = np.array([(one[4], one[7]) for one in apart if 4 in one and 7 in one])
+    assert np.corrcoef(pairs.T)[0, 1] > .4 > .2 > abs(np.corrcoef(before.T)[0, 1])
+
+
 def test_the_first_frame_is_neutral_and_the_rest_face_is_the_persons():
     assert all(not draw(0, person, 0).coded for person in range(20))
     resting = [draw(0, person, 0).shown for person in range(200)]
@@ -55,8 +75,9 @@ def test_the_crop_is_that_of_inference(tmp_path):
     """Rendered, found and cropped by the functions of tools/predict.py."""
     write_rendered_crops(tmp_path, people=1, frames=2, size=64, workers=1, room=.05, first=7)
     drawn = draw(0, 7, 1)
-    image = render(rendered_crops._FIRST + 7, drawn.shown, drawn.pose, drawn.light, 192,
-                   'portrait')[0][..., ::-1].copy()
+    person = sample_varied_identity(rendered_crops._FIRST + 7)
+    image, _ = render(person, drawn.shown, drawn.pose, drawn.light, 192, 'portrait')
+    image = image[..., ::-1].copy()
     box = DlibDetector()([image])[0].boxes[0]
     expected = crop_face(image, box, CropOptions(size=64))
     stored = cv2.imread(str(tmp_path / 'P00007/001.jpg'))

@@ -11,6 +11,7 @@ from mmpretrain.registry import MODELS
 
 import fmae_iat_plugin.experiments.rtatl_ablation as ablation
 from fmae_iat_plugin.evaluation.infilling import fill_with_mean
+from fmae_iat_plugin.experiments.report_figures import rtatl_figures
 from fmae_iat_plugin.experiments.rtatl_ablation import Run, planned, prepare, run_config
 from fmae_iat_plugin.experiments.rtatl_measure import (
     flow_errors,
@@ -20,6 +21,7 @@ from fmae_iat_plugin.experiments.rtatl_measure import (
 )
 from fmae_iat_plugin.experiments.rtatl_pictures import draw
 from fmae_iat_plugin.experiments.rtatl_tables import Pooled, tables
+from fmae_iat_plugin.experiments.run_plan import Run as PlannedRun
 
 test_data.__test__ = False  # a function of the package
 FACES = dict(subjects=3, frames=8, size=64, shortcut=0.0, aus=(1, 2, 4, 6, 9, 12, 25, 26))
@@ -80,6 +82,27 @@ def untrained(work):
     model = MODELS.build(cfg.model).eval()
     torch.nn.init.normal_(model.head.regional)  # else the tokens would not count
     return model, test_data(cfg)
+
+
+def test_the_report_draws_the_model_of_a_run(work, tmp_path):
+    """Of the first run that is RTATL and still has its checkpoint."""
+    cfg = run_config(Run('both', 100, 11), work)
+    torch.manual_seed(0)
+    init_default_scope('mmpretrain')
+    torch.save(dict(state_dict=MODELS.build(cfg.model).state_dict()), tmp_path / 'epoch_1.pth')
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_1.pth'))
+    cfg.dump(tmp_path / 'both.py')
+    other = tmp_path / 'other'
+    other.mkdir()
+    cfg.model.type = 'AUClassifier'
+    cfg.dump(other / 'both.py')
+    runs = [PlannedRun(name, 'both.py', 1, 11, str(folder))
+            for name, folder in (('other', other), ('both', tmp_path))]
+    drawn = rtatl_figures(runs)
+    assert sorted(drawn) == ['rtatl_flow', 'rtatl_recovered', 'rtatl_relation']
+    assert all(svg.startswith('<svg') and 'of both"' in svg for svg in drawn.values())
+    (tmp_path / 'last_checkpoint').unlink()
+    assert rtatl_figures(runs) == {}
 
 
 def test_flow_error_of_no_motion_is_the_mean_length(untrained):

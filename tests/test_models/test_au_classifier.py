@@ -143,3 +143,18 @@ def test_autocast_on_the_cpu():
         assert losses[key].dtype == torch.float32
         assert losses[key].item() == pytest.approx(exact[key].item(), rel=0.02)
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
+
+
+@torch.no_grad()
+def test_a_mirrored_prediction_is_that_of_the_mean_logit_of_both_sides():
+    model, (x, data) = build(test_mirror=True), batch()
+    model.eval()
+    torch.nn.init.normal_(model.head.fc.weight)
+    turned = torch.stack([image[:, :, [15 - k for k in range(16)]] for image in x])
+    logits = [model.head(model.backbone(images)) for images in (x, turned)]
+    found = torch.stack([sample.pred_score for sample in model.predict(x, data)])
+    torch.testing.assert_close(found, torch.sigmoid((logits[0] + logits[1]) / 2))
+    assert (logits[0] - logits[1]).abs().max() > .1
+    model.test_mirror = False
+    found = torch.stack([sample.pred_score for sample in model.predict(x, data)])
+    torch.testing.assert_close(found, torch.sigmoid(logits[0]))

@@ -4,15 +4,19 @@
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 
+import mmpretrain
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
 
 from fmae_iat_plugin.engine import launch
 from fmae_iat_plugin.evaluation.scores import action_unit_scores
+from fmae_iat_plugin.trust import trust_pickle, trusts_pickle
 
 pytestmark = pytest.mark.slow
 
@@ -98,13 +102,69 @@ def test_train_then_test_then_resume(tmp_path, repo, config):
         assert 'has AU1, AU2' in refused.stderr and 'has AU2, AU1' in refused.stderr
 
 
+class Hostile:
+    """Unpickling it makes a folder."""
+
+    def __init__(self, trace):
+        self.trace = trace
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.trace), )
+
+
+@pytest.fixture
+def in_process(repo, monkeypatch):
+    """Function (tool, arguments): runs a tool as its command line does, without a new process."""
+
+    def call(tool, *arguments):
+        monkeypatch.setattr(sys, 'argv', [tool, *map(str, arguments)])
+        runpy.run_path(str(repo / 'tools' / tool), run_name='__main__')
+
+    return call
+
+
+def test_a_hostile_file_is_refused_by_every_tool(tmp_path, config, in_process, monkeypatch):
+    trace, file, work = tmp_path / 'trace', tmp_path / 'hostile.pth', tmp_path / 'work'
+    in_process('train.py', config, '--work-dir', work)
+    own = work / 'epoch_1.pth'
+    content = torch.load(own, weights_only=False)
+    assert content['message_hub']['log_scalars']  # histories: objects that hold arrays of numpy
+    content['message_hub']['runtime_info']['best_score'] = np.float64(1.5)
+    torch.save(content, own)
+    content['message_hub']['runtime_info']['more'] = Hostile(trace)
+    torch.save(content, file)
+    options = ['--work-dir', tmp_path / 'other']
+    ways = dict(resume=('train.py', config, *options, '--resume', file),
+                load_from=('train.py', config, *options, '--cfg-options', f'load_from={file}'),
+                test=('test.py', config, file, *options))
+    for old_default in ('', '1'):  # torch.load's weights_only is False before torch 2.6
+        monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', old_default)
+        for way in ways.values():
+            with pytest.raises(ValueError, match='hostile.pth was refused .*mkdir'):
+                in_process(*way)
+            assert not trace.exists()
+    with pytest.raises(ValueError, match='was refused'):
+        mmpretrain.get_model(str(config), pretrained=str(file))
+    assert not trace.exists()
+
+    # what MMEngine itself writes is accepted, and a trusted file is run
+    in_process('train.py', config, *options, '--resume', own)
+    in_process('test.py', config, own, *options)
+    with trust_pickle():
+        mmpretrain.get_model(str(config), pretrained=str(file))
+    for way in ways.values():
+        trace.rmdir()
+        in_process(*way, '--trust-pickle')
+        assert trace.is_dir() and not trusts_pickle()
+
+
 @pytest.mark.parametrize('tool, options', [
     ('train.py', ['--work-dir', '--resume', '--amp', '--no-validate', '--auto-scale-lr',
                   '--cfg-options', '--launcher']),
     ('test.py', ['--work-dir', '--out', '--show-dir', '--tta', '--cfg-options', '--launcher'])])
 def test_options_are_mmpretrains(repo, tool, options):
     out = run(repo, f'tools/{tool}', '--help').stdout
-    assert all(option in out for option in (f'usage: {tool}', *options))
+    assert all(option in out for option in (f'usage: {tool}', '--trust-pickle', *options))
 
 
 def test_auto_scale_lr_is_refused_in_words(repo, config):
@@ -114,16 +174,19 @@ def test_auto_scale_lr_is_refused_in_words(repo, config):
     assert 'total over all GPUs' in result.stderr and 'optim_wrapper.optimizer.lr' in result.stderr
 
 
-@pytest.mark.parametrize('tool', ['dist_train.sh', 'dist_test.sh'])
+@pytest.mark.parametrize('tool', ['dist_train.sh', 'dist_test.sh', 'slurm_train.sh',
+                                  'slurm_test.sh'])
 def test_shell_tools_say_how_they_are_called(repo, tool):
-    result = subprocess.run(['bash', repo / 'tools' / tool], capture_output=True, text=True)
-    assert result.returncode == 1 and f'bash tools/{tool} CONFIG' in result.stdout
+    for arguments, code in (([], 1), (['--help'], 0)):
+        result = subprocess.run(['bash', repo / 'tools' / tool, *arguments], capture_output=True,
+                                text=True)
+        assert result.returncode == code and f'bash tools/{tool} ' in result.stdout
 
 
 def test_a_gpu_or_another_launcher_is_left_to_mmengine(monkeypatch):
     monkeypatch.setattr(launch.dist, 'init_process_group', None)  # calling it would fail
     assert launch.init_cpu_process_group('none') is False
-    assert launch.init_cpu_process_group('slurm') is False
+    assert launch.init_cpu_process_group('mpi') is False
     monkeypatch.setattr(launch.torch.cuda, 'is_available', lambda: True)
     assert launch.init_cpu_process_group('pytorch') is False
 

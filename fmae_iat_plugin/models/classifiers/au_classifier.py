@@ -41,6 +41,8 @@ class AUClassifier(ImageClassifier):
             head=dict(type='LinearIdentityHead', ...))``. Defaults to None: plain FMAE.
         intensity_head (dict, optional): :class:`AUIntensityHead`. Defaults to None: occurrences
             alone.
+        test_mirror (bool): Predict from the mean of the features of a face and of its mirror image,
+            at twice the cost; action units of a table are those of both sides. Defaults to False.
         pretrained (str, optional): Path or URL of a pretrained encoder, loaded strictly before
             training (see :func:`load_pretrained_encoder`). Defaults to None: from scratch.
         train_cfg, data_preprocessor, init_cfg: See :class:`mmpretrain.models.ImageClassifier`.
@@ -64,12 +66,13 @@ class AUClassifier(ImageClassifier):
                  train_cfg: Optional[dict] = None,
                  data_preprocessor: Optional[dict] = None,
                  init_cfg: Optional[dict] = None,
-                 intensity_head: Optional[dict] = None):
+                 intensity_head: Optional[dict] = None,
+                 test_mirror: bool = False):
         backbone, neck, head, adversary, intensity_head = _with_widths(
             backbone, neck, head, adversary, intensity_head)
         super().__init__(backbone, neck, head, train_cfg=train_cfg,
                          data_preprocessor=data_preprocessor, init_cfg=init_cfg)
-        self.pretrained = pretrained
+        self.pretrained, self.test_mirror = pretrained, test_mirror
         self.intensity_head = None if intensity_head is None else MODELS.build(intensity_head)
         self.adversary = None
         if adversary is not None:
@@ -112,7 +115,15 @@ class AUClassifier(ImageClassifier):
                 **kwargs) -> List[DataSample]:
         """Samples with ``pred_score`` ``[C]``, probabilities, and, with an intensity head,
         ``pred_intensity`` ``[K]``, 0 to 5."""
-        return self._predict(self.extract_feat(inputs), data_samples, **kwargs)
+        return self._predict(self.test_feat(inputs), data_samples, **kwargs)
+
+    def test_feat(self, inputs: torch.Tensor) -> tuple:
+        """The feature that predictions are made from, ``[N, D]`` in a tuple."""
+        feats = self.extract_feat(inputs)
+        if not self.test_mirror:
+            return feats
+        mirrored = self.extract_feat(inputs.flip(-1))
+        return (*feats[:-1], (feats[-1] + mirrored[-1]) / 2)
 
     def _predict(self, feats: tuple, data_samples: Optional[List[DataSample]],
                  **kwargs) -> List[DataSample]:

@@ -65,7 +65,7 @@ def flow(identity, aus_a, pose_a, aus_b, pose_b, size=224, framing='crop'):
     """
     size = check_size(size)
     plates = plates_of(identity, framing, size)
-    sides = [(muscles.drives(aus), as_pose(pose)) for aus, pose in
+    sides = [(muscles.drives(aus, plates.curves.id), as_pose(pose)) for aus, pose in
              ((aus_a, pose_a), (aus_b, pose_b))]
     (_, label_a, points_a), (warp_b, label_b, points_b) = (
         _geometry(plates, drives, pose, size) for drives, pose in sides)

@@ -81,6 +81,11 @@ class Identity:
     makeup: float
     clothes: tuple
     background: tuple
+    # how far the same contraction moves the skin, as a factor: of AUs 1, 2 and 4, and of the others
+    brow_mobility: float = 1.0
+    mobility: float = 1.0
+    # how far the eye stays where it is when the brow above it moves, 0 to 1
+    eye_anchor: float = 0.0
 
 
 def _mix(table, x):

@@ -14,6 +14,7 @@ from .geometry import dome
 
 AUS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 24, 25, 26)
 MAX_INTENSITY = 5.0
+BROW = (1, 2, 4)
 
 # drive: [(anchor, shift of the centre, sigma, pull)]; x is outward, y down; both sides.
 PULLS = {
@@ -166,13 +167,17 @@ def check_intensities(au_intensities):
     return dict(sorted(out.items()))   # sums must not depend on the order of the arguments
 
 
-def drives(au_intensities):
-    """Drive name -> amount in [0, 1]: the units and their interactions.
+def drives(au_intensities, person=None):
+    """Drive name -> amount: the units and their interactions.
 
-    AU26 opens the mouth by itself, so AU25 beside it only adds the rest of its opening. AU6 with
-    AU12 raises the cheek further. AU12 or AU10 with open lips bares teeth.
+    An amount lies in [0, 1], times the mobility of the ``person`` (Identity). AU26 opens the mouth
+    by itself, so AU25 beside it only adds the rest of its opening. AU6 with AU12 raises the cheek
+    further. AU12 or AU10 with open lips bares teeth.
     """
     d = {au: value / MAX_INTENSITY for au, value in check_intensities(au_intensities).items()}
+    if person is not None:
+        d = {au: amount * (person.brow_mobility if au in BROW else person.mobility)
+             for au, amount in d.items()}
     opening = max(d.get(25, 0.0), min(1.0, 1.6 * d.get(26, 0.0)))
     if 26 in d and 25 in d:
         d[25] *= 1 - 0.45 * d[26]
@@ -194,6 +199,16 @@ def pull_centres(curves, drive):
         else:
             rows += [(s * x, y, *sigma, s * pull[0], pull[1]) for s in (1, -1)]
     return np.array(rows, float).reshape(-1, 6)
+
+
+def above_eyes(curves, y):
+    """What of a brow's pull is left at the heights ``y``: all at the brow and above, and at the
+    upper lid and below none where the eye is anchored (``Identity.eye_anchor`` = 1)."""
+    person = curves.id
+    lid = -person.lid_up
+    brow = min(person.brow_y + person.brow_thickness / 2 + .04, lid - .03)
+    share = np.clip((lid - y) / (lid - brow), 0, 1)
+    return 1 - person.eye_anchor * (1 - share * share * (3 - 2 * share))
 
 
 def jaw_field(curves, x, y):

@@ -236,9 +236,9 @@ def render(identity, au_intensities=None, pose=None, light=None, size=224, frami
     """
     size = check_size(size)
     pose, light = as_pose(pose), as_light(light)
-    drives = muscles.drives(au_intensities)
     finer = max(1, -(-_FINE // size))
     plates = plates_of(identity, framing, size * finer)
+    drives = muscles.drives(au_intensities, plates.curves.id)
     warp = Warp(plates.anatomy, drives, pose, size * finer)
     image = compose(plates, warp, drives, pose, light)[0]
     landmarks = warp.forward(plates.curves.landmarks, UPPER_SIDE)

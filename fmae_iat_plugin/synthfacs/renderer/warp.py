@@ -56,6 +56,8 @@ class Anatomy:
         out = np.zeros((_GRID, _GRID, 2), np.float32)
         for x, y, sx, sy, dx, dy in muscles.pull_centres(self.curves, drive):
             out += self.grid.blob(x, y, sx, sy)[..., None] * np.float32([dx, dy])
+        if drive in muscles.BROW and self.curves.id.eye_anchor:
+            out *= muscles.above_eyes(self.curves, self.grid.grid[1])[..., None]
         return out
 
     def _eye(self, side):

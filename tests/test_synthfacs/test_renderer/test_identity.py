@@ -26,7 +26,8 @@ def test_people_differ_in_every_number():
         values = {getattr(p, field.name) for p in PEOPLE}
         # choices from a list show every choice, draws hardly repeat (half may sit at a bound)
         least = {'hair_style': len(HAIR_STYLES), 'beard': len(BEARDS), 'glasses': len(GLASSES),
-                 'iris_colour': 5, 'moles': 4, 'freckles': 20, 'makeup': 100}
+                 'iris_colour': 5, 'moles': 4, 'freckles': 20, 'makeup': 100,
+                 'brow_mobility': 1, 'mobility': 1, 'eye_anchor': 1}
         assert len(values) >= least.get(field.name, 200), field.name
 
 
