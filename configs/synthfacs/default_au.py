@@ -50,6 +50,7 @@ pack = dict(type='PackInputs', algorithm_keys=('subject', 'gt_intensity'))
 train_pipeline = [
     dict(type='LoadFace'),
     dict(type='RandomFraming', size=64, side=1.1 / 1.6),  # inference keeps 5 % of room, these 30 %
+    dict(type='RandomTexture'),
     dict(type='RandomCamera', grey=1, exposure=0.21),
     pack,
 ]
@@ -83,9 +84,12 @@ optim_wrapper = dict(
     constructor='DefaultOptimWrapperConstructor',
     optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05),
     clip_grad=dict(max_norm=5))
-custom_hooks = _base_.custom_hooks + [dict(type='ChannelsLastHook')]
+custom_hooks = _base_.custom_hooks + [
+    dict(type='ChannelsLastHook'),
+    dict(type='EMAHook', momentum=5e-4, update_buffers=True, begin_iter=1000)
+]
 param_scheduler = dict(
     type='WarmupCosineLR', warmup_epochs=0.5, eta_min=1e-6, convert_to_iter_based=True)
-train_cfg = dict(by_epoch=True, max_epochs=12, val_interval=3)
+train_cfg = dict(by_epoch=True, max_epochs=9, val_interval=3)
 val_cfg = dict()
 test_cfg = dict()

@@ -6,8 +6,8 @@ from fmae_iat_plugin.stack import is_light, on_demand
 __all__ = [
     'BP4D', 'DISFA', 'RAFDB', 'ActionUnitDataset', 'AffectNet', 'AnnotationError',
     'AnnotationTable', 'BP4DPlus', 'Face9M', 'FaceCrop', 'FollowLandmarks', 'LoadFace', 'LoadFlow',
-    'Protocol', 'RandomCamera', 'RandomFraming', 'TimmRandAugment', 'UnlabelledFaces',
-    'UnreadableImageError', 'load_protocol', 'read_annotation', 'split_subjects',
+    'Protocol', 'RandomCamera', 'RandomFraming', 'RandomTexture', 'TimmRandAugment',
+    'UnlabelledFaces', 'UnreadableImageError', 'load_protocol', 'read_annotation', 'split_subjects',
     'write_annotation',
 ]
 
@@ -18,7 +18,7 @@ else:
     from .affectnet import AffectNet
     from .aligned_transforms import FaceCrop, FollowLandmarks, LoadFlow
     from .annotation import AnnotationError, AnnotationTable, read_annotation, write_annotation
-    from .camera_transforms import RandomCamera, RandomFraming
+    from .camera_transforms import RandomCamera, RandomFraming, RandomTexture
     from .decoding import UnreadableImageError
     from .face9m import Face9M
     from .protocol import Protocol, load_protocol, split_subjects

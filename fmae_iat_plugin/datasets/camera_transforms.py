@@ -137,6 +137,51 @@ class RandomCamera(BaseTransform):
         return f'{type(self).__name__}(grey={self.grey}, exposure={self.exposure})'
 
 
+@TRANSFORMS.register_module()
+class RandomTexture(BaseTransform):
+    """Another texture on the same shapes: a random filter, mixed with the picture.
+
+    The skin of a renderer looks alike everywhere, so a network can read it instead of the face.
+    A filter with random weights changes texture and contrast at every edge, and leaves the edges
+    where they are (RandConv, Xu et al., ICLR 2021, arXiv 2007.13003, equation 2). The result has
+    the mean and the spread of the picture.
+
+    Required and modified key: ``img``, uint8 ``[H, W, 3]``.
+
+    Args:
+        prob: Probability.
+        mix: Largest share of the filtered picture; uniform from 0.
+        sizes: Sides of the filters in pixels, odd; each as likely.
+
+    Raises:
+        ValueError: If a number is outside [0, 1] or a side is even.
+    """
+
+    def __init__(self, prob: float = 0.4, mix: float = 0.5, sizes: Sequence[int] = (3, 5)):
+        if not (0 <= prob <= 1 and 0 <= mix <= 1):
+            raise ValueError(f'RandomTexture: prob={prob}, mix={mix}. Remedy: both in [0, 1].')
+        if not sizes or any(side % 2 == 0 for side in sizes):
+            raise ValueError(f'RandomTexture: sizes={tuple(sizes)}. Remedy: odd sides, as (3, 5).')
+        self.prob, self.mix, self.sizes = prob, mix, tuple(sizes)
+
+    def transform(self, results: dict) -> dict:
+        """Change ``results['img']``."""
+        if np.random.rand() >= self.prob:
+            return results
+        side = self.sizes[np.random.randint(len(self.sizes))]
+        weights = np.random.normal(0, 1 / side, (side, side)).astype(np.float32)
+        share = np.float32(np.random.uniform(0, self.mix))
+        x = results['img'].astype(np.float32)
+        found = cv2.filter2D(x, -1, weights, borderType=cv2.BORDER_REFLECT_101)
+        found = (found - found.mean()) * (x.std() / max(found.std(), 1e-3)) + x.mean()
+        mixed = (1 - share) * x + share * found
+        results['img'] = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(prob={self.prob}, mix={self.mix}, sizes={self.sizes})'
+
+
 def _sharpness(image: np.ndarray) -> np.ndarray:
     """Fewer pixels, then blur."""
     size = len(image)

@@ -4,7 +4,11 @@
 import numpy as np
 import pytest
 
-from fmae_iat_plugin.datasets.camera_transforms import RandomCamera, RandomFraming
+from fmae_iat_plugin.datasets.camera_transforms import (
+    RandomCamera,
+    RandomFraming,
+    RandomTexture,
+)
 
 STILL = dict(zoom=(1, 1), shift=0, down=(0, 0), angle=0, stretch=0, flip=0)
 
@@ -84,3 +88,37 @@ def test_it_varies_and_keeps_the_shape():
     assert all(one.shape == image.shape and one.dtype == np.uint8 for one in seen)
     assert len({one.tobytes() for one in seen}) == 20
     assert np.std([one.mean() for one in seen]) > 10
+
+
+def test_a_texture_by_hand(monkeypatch):
+    """A sum over the window in a loop, brought to mean and spread of the picture, and mixed."""
+    image = np.random.default_rng(0).integers(60, 190, (12, 10, 3), np.uint8)
+    np.random.seed(3)
+    found = RandomTexture(prob=1, mix=1, sizes=(3, ))(dict(img=image))['img']
+    np.random.seed(3)
+    np.random.rand(), np.random.randint(1)
+    weights = np.random.normal(0, 1 / 3, (3, 3))
+    share = np.random.uniform(0, 1)
+    padded = np.pad(image.astype(float), ((1, 1), (1, 1), (0, 0)), mode='reflect')
+    summed = np.zeros(image.shape)
+    for row in range(3):
+        for column in range(3):
+            summed += weights[row, column] * padded[row:row + 12, column:column + 10]
+    summed = (summed - summed.mean()) / summed.std() * image.std() + image.mean()
+    expected = np.clip((1 - share) * image + share * summed, 0, 255)
+    assert share > .2 and np.abs(found - expected).max() < .51
+
+
+def test_how_often_a_texture_changes():
+    image = np.random.default_rng(0).integers(60, 190, (12, 10, 3), np.uint8)
+    np.random.seed(0)
+    changed = [not np.array_equal(RandomTexture(prob=.3)(dict(img=image))['img'], image)
+               for _ in range(600)]
+    assert np.mean(changed) == pytest.approx(.3, abs=.06)
+    assert repr(RandomTexture(sizes=(5, ))) == 'RandomTexture(prob=0.4, mix=0.5, sizes=(5,))'
+
+
+@pytest.mark.parametrize('wrong', [dict(prob=2), dict(mix=-1), dict(sizes=(4, )), dict(sizes=())])
+def test_textures_out_of_range_are_refused(wrong):
+    with pytest.raises(ValueError, match='RandomTexture'):
+        RandomTexture(**wrong)

@@ -74,3 +74,17 @@ def test_an_anchored_eye_stays_when_the_brow_rises(anchor):
     eyes = moved[[40, 41, 46, 47]]  # lower lids, which neither AU moves by itself
     assert moved[[19, 24]].min() > 4  # pixels
     assert eyes.max() < .3 if anchor else eyes.min() > .5
+
+
+def test_the_whole_brow_rises_only_where_both_its_ends_do():
+    plain = replace(sample_varied_identity(5), brow_mobility=1.0, whole_brow=0.0)
+    whole = replace(plain, whole_brow=1.0)
+    middle = [19, 24]
+
+    def height(person, aus):
+        return render(person, aus, size=128)[1][:, 1]
+
+    for aus in ({1: 4}, {2: 4}, {4: 4}):
+        np.testing.assert_array_equal(height(whole, aus), height(plain, aus))
+    rise = height(plain, {1: 4, 2: 4}) - height(whole, {1: 4, 2: 4})
+    assert rise[middle].min() > 1.5 and np.abs(rise[[8, 33, 57]]).max() < .1  # pixels

@@ -86,6 +86,8 @@ class Identity:
     mobility: float = 1.0
     # how far the eye stays where it is when the brow above it moves, 0 to 1
     eye_anchor: float = 0.0
+    # how far the middle of the brow rises with its ends, where AUs 1 and 2 act together, 0 to 1
+    whole_brow: float = 0.0
 
 
 def _mix(table, x):

@@ -14,7 +14,7 @@ from .geometry import dome
 
 AUS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 24, 25, 26)
 MAX_INTENSITY = 5.0
-BROW = (1, 2, 4)
+BROW = (1, 2, 4, '1x2')
 
 # drive: [(anchor, shift of the centre, sigma, pull)]; x is outward, y down; both sides.
 PULLS = {
@@ -67,6 +67,9 @@ PULLS = {
     7: [('eye_out', (.02, 0), (.10, .09), (-.014, 0)),
         ('eye', (0, .17), (.20, .09), (0, -.026))],
     '6x12': [('cheek', (.02, .0), (.24, .20), (0, -.022))],
+    # frontalis as a whole: the middle of the brow rises with its ends, and the inner end further
+    '1x2': [('brow_mid', (0, -.03), (.16, .14), (0, -.120)),
+            ('brow_in', (.02, -.02), (.13, .13), (0, -.060))],
 }
 
 JAW_DROP = 0.27   # of the chin at AU26 intensity 5
@@ -172,12 +175,15 @@ def drives(au_intensities, person=None):
 
     An amount lies in [0, 1], times the mobility of the ``person`` (Identity). AU26 opens the mouth
     by itself, so AU25 beside it only adds the rest of its opening. AU6 with AU12 raises the cheek
-    further. AU12 or AU10 with open lips bares teeth.
+    further. AU12 or AU10 with open lips bares teeth. AU1 with AU2 raises the whole brow
+    (``Identity.whole_brow``).
     """
     d = {au: value / MAX_INTENSITY for au, value in check_intensities(au_intensities).items()}
     if person is not None:
         d = {au: amount * (person.brow_mobility if au in BROW else person.mobility)
              for au, amount in d.items()}
+        if person.whole_brow and 1 in d and 2 in d:
+            d['1x2'] = person.whole_brow * min(d[1], d[2])
     opening = max(d.get(25, 0.0), min(1.0, 1.6 * d.get(26, 0.0)))
     if 26 in d and 25 in d:
         d[25] *= 1 - 0.45 * d[26]

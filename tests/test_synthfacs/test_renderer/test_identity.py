@@ -27,7 +27,8 @@ def test_people_differ_in_every_number():
         # choices from a list show every choice, draws hardly repeat (half may sit at a bound)
         least = {'hair_style': len(HAIR_STYLES), 'beard': len(BEARDS), 'glasses': len(GLASSES),
                  'iris_colour': 5, 'moles': 4, 'freckles': 20, 'makeup': 100,
-                 'brow_mobility': 1, 'mobility': 1, 'eye_anchor': 1}
+                 'brow_mobility': 1, 'mobility': 1, 'eye_anchor': 1,
+                 'whole_brow': 1}
         assert len(values) >= least.get(field.name, 200), field.name
 
 
