@@ -18,10 +18,9 @@ def requirements(name: str) -> list:
 
 
 extras = {name: requirements(name)
-          for name in ('stack', 'analysis', 'demo', 'docs', 'face', 'mmdet', 'export', 'parquet',
+          for name in ('stack', 'analysis', 'demo', 'face', 'face9m', 'mmdet', 'export', 'parquet',
                        'ray', 'slurm', 'tests', 'zoo')}
-extras['all'] = sorted({line for name, lines in extras.items()
-                        if name not in ('mmdet', 'docs')  # needs a build; for developers only
+extras['all'] = sorted({line for name, lines in extras.items() if name != 'mmdet'  # needs a build
                         for line in lines})
 
 

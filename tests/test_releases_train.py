@@ -131,3 +131,19 @@ def test_face9m(tmp_path, repo):
                         dict(data_root=str(tmp_path / 'data' / 'images')), pretraining=True)
     files = manifest['path'].str.startswith('images/').sum()  # unreadable ones are replaced
     assert iterations == files // BATCH > 0
+
+
+def test_face9m_curated(tmp_path, repo):
+    """The same faces as eight raw sources, through the curation; its shards hold no bad image."""
+    from fmae_iat_plugin.curation.pipeline import curate
+    from fmae_iat_plugin.curation.structures import Source
+    from fmae_iat_plugin.synthfacs.releases.face9m_sources import SOURCES, write_face9m_sources
+    releases.write_face9m(tmp_path / 'faces', subjects=6, frames=8, size=64, seed=5, workers=1)
+    files = [(path.suffix, path.read_bytes())
+             for path in sorted((tmp_path / 'faces' / 'images').rglob('*.*'))]
+    write_face9m_sources(tmp_path / 'raw', files)
+    manifest = curate([Source(name, str(tmp_path / 'raw' / name)) for name in SOURCES],
+                      tmp_path / 'data')
+    iterations, _ = run(repo, tmp_path, 'fmae/fmae_vit-small_face9m.py',
+                        dict(data_root=str(tmp_path / 'data' / 'shards')), pretraining=True)
+    assert iterations == manifest['kept'] // BATCH > 0

@@ -72,7 +72,7 @@ def test_the_report_holds_the_scores_of_the_predictions(whole):
         assert block['probe']['random']['chance'] == pytest.approx(100 / 6)
         assert block['probe']['random']['people'] == block['probe']['sequences']['people'] == 6
         assert report['curves']['f1/mean'][name][0] == [2]  # tested every second epoch
-    assert report['experiments'][OURS]['setting']['scale'] == 0.5
+    assert report['experiments'][OURS]['setting']['scale'] == 2
     assert [row['name'] for row in report['ablations']['lambda']] == [BASE, OURS]
     assert all((start.work / sample['path']).is_file() for sample in report['samples'])
     for name in ('report.json', 'report.html'):  # nothing of the machine that made it
@@ -133,7 +133,7 @@ def test_both_models_differ_in_the_adversary_alone(tmp_path):
     plain, ours = start.config(BASE).to_dict(), start.config(OURS).to_dict()
     assert plain['model'].pop('adversary') is None
     adversary = ours['model'].pop('adversary')
-    assert adversary['neck']['type'] == 'GradReverse' and adversary['neck']['scale'] == 0.5
+    assert adversary['neck']['type'] == 'GradReverse' and adversary['neck']['scale'] == 2
     assert adversary['head']['num_subjects'] == start.faces['subjects']
     for cfg in (plain, ours):
         cfg.pop('work_dir')

@@ -34,12 +34,12 @@ run() { # shortcut, config, variants
             --seeds $SEEDS --feature-frames 100 --cfg-options "${DATA[@]}" "${roots[@]}" "${@:3}"
     done
 }
-SETTLED=($WIDTH $HEAD.loss=ce $HEAD.per_subject=True)
+SETTLED=($WIDTH $HEAD.loss=ce $HEAD.per_subject=True) PAPER=($WIDTH $HEAD.loss=bce $HEAD.per_subject=False)
 SHUFFLED=train_dataloader.dataset.shuffled_subjects=0
 run "0 0.5 1" $FMAE
-run "0 0.5 1" $IAT --variant bce0.5 $WIDTH $NECK.scale=0.5 --variant settled2 "${SETTLED[@]}" $NECK.scale=2 \
+run "0 0.5 1" $IAT --variant bce0.5 "${PAPER[@]}" $NECK.scale=0.5 --variant settled2 "${SETTLED[@]}" $NECK.scale=2 \
     --variant shuffled2 "${SETTLED[@]}" $NECK.scale=2 $SHUFFLED
-run 1 $IAT --variant bce2 $WIDTH $NECK.scale=2 --variant settled1 "${SETTLED[@]}" $NECK.scale=1 \
+run 1 $IAT --variant bce2 "${PAPER[@]}" $NECK.scale=2 --variant settled1 "${SETTLED[@]}" $NECK.scale=1 \
     --variant closed2 "${SETTLED[@]}" $NECK.scale=2 $HEAD.fit=closed_form $HEAD.bank=512
 for shortcut in 0 0.5 1; do
     python tools/analysis_tools/references.py "$OUT/shortcut_$shortcut" quickstart_fmae
@@ -51,3 +51,5 @@ for shortcut in 0 0.5 1; do
         python tools/analysis_tools/compare.py "$OUT/shortcut_$shortcut" --test "$other" "$base"
     done
 done
+python tools/visualization/adversary.py "$OUT"/shortcut_{0,0.5,1}.json --settings 0 0.5 1 --xlabel shortcut --out "$OUT/pictures" \
+    --experiments quickstart_fmae quickstart_iat-{bce0.5,settled2,shuffled2} quickstart_fmae-leace

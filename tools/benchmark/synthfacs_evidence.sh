@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 export OMP_NUM_THREADS=1 PYTHONWARNINGS=ignore
 OUT="${OUT:-work_dirs/synthfacs_evidence}" WORKERS="${1:-2}"
-FMAE=configs/synthfacs/quickstart_fmae.py IAT=configs/synthfacs/quickstart_iat.py
+FMAE=configs/synthfacs/quickstart_fmae.py IAT=configs/synthfacs/quickstart_iat-paper.py
 
 # Pretraining is on other people, so one encoder serves all folds.
 render() { # folder, options
@@ -41,5 +41,5 @@ cross_validate pretrain $IAT --folds 1 --variant lambda0.02 $SCALE=0.02 --varian
     --variant head3 "$WIDTHS=(96,48)"
 cross_validate pretrain configs/synthfacs/quickstart_iat-ramp.py --folds 1
 cross_validate pretrain_small $FMAE --folds 1 --variant small "${SMALL[@]}" model.head.in_channels=96
-python tools/report.py "$OUT/runs" -o "$OUT/report.html" --base quickstart_fmae --ours quickstart_iat \
+python tools/report.py "$OUT/runs" -o "$OUT/report.html" --base quickstart_fmae --ours quickstart_iat-paper \
     --title "FMAE and FMAE-IAT on rendered faces"
