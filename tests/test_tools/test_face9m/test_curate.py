@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fmae_iat_plugin import parallel
 from fmae_iat_plugin.synthfacs.releases.face9m_kinds import ODD, PLAIN
 from fmae_iat_plugin.synthfacs.releases.face9m_sources import SOURCES, write_face9m_sources
 
@@ -93,17 +94,26 @@ def test_the_same_after_five_kills(tmp_path, repo, root, undisturbed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('backend', ['loky', 'ray'])
-def test_the_same_by_two_processes(tmp_path, repo, root, undisturbed, backend):
-    if backend == 'ray':
-        pytest.importorskip('ray', reason='Ray is not installed (the extra `ray`)')
-    environment = {name: value for name, value in os.environ.items() if name != 'RAY_ADDRESS'}
+def test_the_same_by_two_processes(tmp_path, repo, root, undisturbed):
     done = subprocess.run(
-        [sys.executable, TOOL, *arguments(root, tmp_path / 'out', '--workers', '2', '--backend',
-                                          backend)],
-        cwd=repo, capture_output=True, text=True,
-        env={**environment, 'RAY_USAGE_STATS_ENABLED': '0'})
+        [sys.executable, TOOL, *arguments(root, tmp_path / 'out', '--workers', '2')],
+        cwd=repo, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-800:]
+    assert content(tmp_path / 'out') == undisturbed
+
+
+@pytest.mark.slow
+def test_the_same_by_ray(tmp_path, repo, root, undisturbed, monkeypatch):
+    """One Ray of two workers serves all steps; each would start one of its own."""
+    ray = pytest.importorskip('ray', reason='Ray is not installed (the extra `ray`)')
+    monkeypatch.delenv('RAY_ADDRESS', raising=False)
+    monkeypatch.setenv('RAY_USAGE_STATS_ENABLED', '0')
+    from fmae_iat_plugin.curation.command import main
+    parallel._start_ray(ray, 2, None)
+    try:
+        assert main(arguments(root, tmp_path / 'out', '--workers', '2', '--backend', 'ray')) == 0
+    finally:
+        ray.shutdown()
     assert content(tmp_path / 'out') == undisturbed
 
 
