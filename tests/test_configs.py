@@ -174,14 +174,14 @@ def test_pretraining_recipe(size):
     assert cfg.optim_wrapper.optimizer == dict(ADAMW, lr=1.5e-4 * 2, betas=(0.9, 0.95))
     assert cfg.train_cfg.max_epochs == 50
     assert cfg.param_scheduler.warmup_epochs == 2 and cfg.param_scheduler.eta_min == 0
-    crop = cfg.train_dataloader.dataset.pipeline[1]
-    assert crop.crop_ratio_range == (0.2, 1.0) and crop.interpolation == 'bicubic'
+    crop = cfg.model.data_preprocessor.random_resized_crop  # bicubic, on the device
+    assert crop == dict(size=224, crop_ratio_range=(0.2, 1.0), flip=0.5)
 
 
 def test_released_codes_pretraining_transform():
     cfg = load('fmae/fmae_vit-large_face9m_resize-flip.py')
-    assert [t.type for t in cfg.train_dataloader.dataset.pipeline] == [
-        'LoadFace', 'Resize', 'RandomFlip', 'PackInputs']
+    assert cfg.model.data_preprocessor.random_resized_crop == dict(
+        size=224, crop_ratio_range=None, flip=0.5)
 
 
 @pytest.mark.parametrize('name, value', [(f'lambda{x}', float(x))

@@ -8,6 +8,7 @@ model_wrapper_cfg = dict(
     type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
 
 default_hooks = dict(
+    replaced_images=dict(type='ReplacedImagesHook'),
     logger=dict(interval=50),
     # two are kept, so a kill while the newest is written leaves the one before
     checkpoint=dict(interval=1, max_keep_ckpts=2))

@@ -5,3 +5,5 @@ _base_ = [
     '../_base_/schedules/fmae_pretrain.py',
     '../_base_/default_runtime.py',
 ]
+
+model = dict(data_preprocessor=_base_.face_preprocessor)

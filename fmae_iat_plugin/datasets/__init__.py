@@ -6,9 +6,9 @@ from fmae_iat_plugin.stack import is_light, on_demand
 __all__ = [
     'BP4D', 'DISFA', 'RAFDB', 'ActionUnitDataset', 'AffectNet', 'AnnotationError',
     'AnnotationTable', 'BP4DPlus', 'Face9M', 'FaceCrop', 'FollowLandmarks', 'LoadFace', 'LoadFlow',
-    'Protocol', 'RandomCamera', 'RandomFraming', 'RandomTexture', 'TimmRandAugment',
-    'UnlabelledFaces', 'UnreadableImageError', 'load_protocol', 'read_annotation', 'split_subjects',
-    'write_annotation',
+    'PackFace', 'Protocol', 'RandomCamera', 'RandomFraming', 'RandomTexture', 'TimmRandAugment',
+    'UnlabelledFaces', 'UnreadableImageError', 'face_collate', 'load_protocol', 'read_annotation',
+    'split_subjects', 'write_annotation',
 ]
 
 if is_light():
@@ -21,6 +21,7 @@ else:
     from .camera_transforms import RandomCamera, RandomFraming, RandomTexture
     from .decoding import UnreadableImageError
     from .face9m import Face9M
+    from .packing import PackFace, face_collate
     from .protocol import Protocol, load_protocol, split_subjects
     from .rafdb import RAFDB
     from .transforms import LoadFace, TimmRandAugment

@@ -2,6 +2,7 @@
 """The bytes of an image file to uint8 BGR: upright, of every depth, nothing clipped."""
 
 import io
+import math
 from pathlib import Path
 from typing import Optional, Union
 
@@ -10,6 +11,11 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from fmae_iat_plugin.videos import PICTURE_ERRORS
+
+try:
+    import simplejpeg
+except ImportError:  # there is no wheel for every machine
+    simplejpeg = None
 
 #: EXIF orientation -> what makes the picture upright
 _TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
@@ -51,7 +57,7 @@ def unreadable(path: Union[str, Path], error: Exception) -> UnreadableImageError
 
 
 def decode_image(data: bytes) -> np.ndarray:
-    """Decode the bytes of an image file with Pillow.
+    """Decode the bytes of an image file with Pillow, plain JPEG with simplejpeg if it is installed.
 
     Any format Pillow reads becomes three channels: grey and palette images are expanded, CMYK
     and images with alpha are converted as torchvision's loader does (``convert('RGB')``), the
@@ -68,6 +74,9 @@ def decode_image(data: bytes) -> np.ndarray:
         UnidentifiedImageError: If Pillow knows no such format; other errors as Pillow's.
         ValueError: If the numbers have no scale that is known.
     """
+    plain = _plain_jpeg(data)
+    if plain is not None:
+        return plain
     try:
         opened = Image.open(io.BytesIO(data))
     except UnidentifiedImageError as error:  # Pillow's message is an address in memory
@@ -80,9 +89,27 @@ def decode_image(data: bytes) -> np.ndarray:
             if deep.ndim == 3 and deep.shape[2] == 4:
                 deep = deep[:, :, :3]
             turn = _orientation(image)
-            plain = Image.fromarray(np.ascontiguousarray(to_eight_bits(deep)[..., ::-1]))
-            return to_bgr(plain if turn is None else plain.transpose(turn))
+            shown = Image.fromarray(np.ascontiguousarray(to_eight_bits(deep)[..., ::-1]))
+            return to_bgr(shown if turn is None else shown.transpose(turn))
         return to_bgr(image)
+
+
+def _plain_jpeg(data: bytes) -> Optional[np.ndarray]:
+    """A JPEG without anything that Pillow treats specially, to the same values in half the time.
+
+    None for every other file, and for one with any damage: whether that is an error is Pillow's
+    to say.
+    """
+    if simplejpeg is None or data[:3] != b'\xff\xd8\xff' or \
+            b'Exif\0' in data or b':Orientation' in data:
+        return None
+    try:
+        height, width, kind, _ = simplejpeg.decode_jpeg_header(data)
+        if kind not in ('YCbCr', 'Gray') or height * width > (Image.MAX_IMAGE_PIXELS or math.inf):
+            return None
+        return simplejpeg.decode_jpeg(data, 'BGR')
+    except (ValueError, RuntimeError):
+        return None
 
 
 def to_bgr(image: Image.Image) -> np.ndarray:

@@ -10,9 +10,11 @@ import os
 from pathlib import Path
 from typing import Iterator, List, Optional, Sequence, Set, Tuple, Union
 
+import torch
 from mmengine.logging import MMLogger
 from mmpretrain.datasets import BaseDataset
 from mmpretrain.registry import DATASETS
+from torch.utils.data import get_worker_info
 
 from fmae_iat_plugin.media import IMAGE_SUFFIXES, walk
 
@@ -21,6 +23,8 @@ from .decoding import UnreadableImageError
 from .exclusion import Exclusion
 from .records import Records, list_files
 from .shards import INDEX_NAME, Span, expand_shards, open_shards
+
+_WORKERS = 257
 
 
 @DATASETS.register_module()
@@ -33,8 +37,9 @@ class Face9M(BaseDataset):
     Its pipeline must begin with ``LoadFace``, which reads files and members of shards alike.
     The order is deterministic: the sources as given, each sorted by path.
 
-    If an image is missing or cannot be decoded during training, it is logged once, listed in
-    ``skip_file``, and replaced by another random image. With ``test_mode=True`` it is an error.
+    If an image is missing or cannot be decoded during training, it is logged once with its shard
+    and name, listed in ``skip_file``, counted in ``replaced``, and replaced by the next good one.
+    With ``test_mode=True`` it is an error. ``ReplacedImagesHook`` says at the end how many.
 
     Args:
         data_root: One source or a list of them. A source is a folder (searched recursively for
@@ -84,6 +89,8 @@ class Face9M(BaseDataset):
         self.index_dir = index_dir
         self.skip_file = skip_file
         self._unreadable: Set[str] = set()
+        # a place for each worker: adding from several processes would lose some
+        self._replaced = torch.zeros(_WORKERS, dtype=torch.int64).share_memory_()
         super().__init__(
             ann_file=ann_file,
             data_root=self.roots[0] if ann_file and self.roots else '',
@@ -207,15 +214,34 @@ class Face9M(BaseDataset):
             info.update(tar_path=record.base, offset=record.offset, size=record.size)
         return info
 
-    def prepare_data(self, idx: int) -> Optional[dict]:
-        """Run the pipeline; None if the image is unreadable, so that another one is fetched."""
-        try:
-            return super().prepare_data(idx)
-        except UnreadableImageError as error:
-            if self.test_mode:
-                raise
-            self._record(error)
-            return None
+    def __getitem__(self, idx: int) -> dict:
+        """Sample ``idx``, or the next one that can be read.
+
+        Raises:
+            UnreadableImageError: In a test, or if ``max_refetch`` images in a row are unreadable.
+        """
+        self.full_init()
+        error = UnreadableImageError('', 'no image')
+        for number in range(idx, idx + min(self.max_refetch + 1, len(self))):
+            try:
+                return self.prepare_data(number % len(self))
+            except UnreadableImageError as found:
+                if self.test_mode:
+                    raise
+                error = found
+                worker = get_worker_info()
+                self._replaced[0 if worker is None else 1 + worker.id % (_WORKERS - 1)] += 1
+                self._record(error)
+        raise error
+
+    def __getitems__(self, indices: Sequence[int]) -> List[dict]:
+        """The samples of a batch, as PyTorch's loader asks for them."""
+        return [self[idx] for idx in indices]
+
+    @property
+    def replaced(self) -> int:
+        """How often an unreadable image was replaced, in this process and all of its workers."""
+        return int(self._replaced.sum())
 
     def _record(self, error: UnreadableImageError) -> None:
         """Log an unreadable image once per process and list it once in ``skip_file``."""

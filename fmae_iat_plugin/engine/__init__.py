@@ -16,6 +16,7 @@ from .mixed_precision import MixedPrecisionOptimWrapper
 from .non_finite_loss import NonFiniteLossHook
 from .permutation_sampler import PermutationSampler
 from .progress_bar import ProgressBarHook
+from .replaced_images_hook import ReplacedImagesHook
 from .runner import ActionUnitRunner, build_runner, derive_sizes
 from .threshold_hook import ThresholdHook
 from .total_batch import TotalBatchSampler
@@ -25,6 +26,6 @@ __all__ = [
     'ActionUnitRunner', 'AdversaryMonitorHook', 'ChannelsLastHook', 'CheckSetupHook',
     'HeadStepsHook', 'IdentityProbeHook', 'LambdaRampHook', 'LayerDecayOptimWrapperConstructor',
     'MeanShapeHook', 'MixedBatchSampler', 'MixedPrecisionOptimWrapper', 'NonFiniteLossHook',
-    'PermutationSampler', 'ProgressBarHook', 'ThresholdHook', 'TotalBatchSampler',
-    'WarmupCosineLR', 'build_runner', 'derive_sizes'
+    'PermutationSampler', 'ProgressBarHook', 'ReplacedImagesHook', 'ThresholdHook',
+    'TotalBatchSampler', 'WarmupCosineLR', 'build_runner', 'derive_sizes'
 ]

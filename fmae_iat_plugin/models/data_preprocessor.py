@@ -1,5 +1,5 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
-"""Normalisation and random erasing on the device.
+"""Random crops, normalisation and random erasing on the device.
 
 Random erasing belongs after normalisation (MAE's and FMAE's recipe: noise N(0, 1) in units of
 the normalised image). MMPretrain's ``RandomErasing`` transform runs before it, on uint8, and
@@ -16,10 +16,14 @@ from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
 from timm.data.random_erasing import RandomErasing
 
+from .device_crop import RandomCrop
+
 
 @MODELS.register_module()
 class FaceDataPreprocessor(ClsDataPreprocessor):
-    """``ClsDataPreprocessor`` that erases a random box of the normalised image in training.
+    """``ClsDataPreprocessor`` that crops, flips and erases in training.
+
+    The crop comes before normalisation, from images of any sizes; see :mod:`.device_crop`.
 
     Python's ``random`` draws the position and shape of a box, and the device's torch generator
     draws its pixels. Both belong to the main process of a rank: start a run on several GPUs with
@@ -31,6 +35,9 @@ class FaceDataPreprocessor(ClsDataPreprocessor):
             Defaults here: ``mode='pixel'`` (N(0, 1) for every pixel and channel), one box
             (``max_count=1``) of area 0.02 to 1/3 of the image and aspect ratio 0.3 to 1/0.3.
             None erases nothing.
+        random_resized_crop: Arguments of :class:`~.device_crop.RandomCrop`, such as
+            ``dict(size=224, crop_ratio_range=(0.2, 1.0), flip=0.5)``. None: images come cropped.
+        non_blocking: Whether the host goes on while pinned memory is copied to the device.
         **kwargs: Arguments of :class:`mmpretrain.models.ClsDataPreprocessor`: ``mean`` and
             ``std`` of R, G, B on the 0-255 scale, ``to_rgb``, ...
 
@@ -39,8 +46,12 @@ class FaceDataPreprocessor(ClsDataPreprocessor):
             probability is not within [0, 1].
     """
 
-    def __init__(self, random_erasing: Optional[dict] = None, **kwargs) -> None:
+    def __init__(self, random_erasing: Optional[dict] = None,
+                 random_resized_crop: Optional[dict] = None, non_blocking: bool = False,
+                 **kwargs) -> None:
         super().__init__(**kwargs)
+        self._non_blocking = non_blocking  # which MMPretrain's class does not pass on to MMEngine's
+        self.crop = None if random_resized_crop is None else RandomCrop(**random_resized_crop)
         self.random_erasing = None
         if random_erasing is None:
             return
@@ -54,7 +65,7 @@ class FaceDataPreprocessor(ClsDataPreprocessor):
         self.random_erasing = RandomErasing(probability=prob, **options)
 
     def forward(self, data: dict, training: bool = False) -> dict:
-        """Move to the device, normalise, and in training erase.
+        """Move to the device and normalise; in training, crop before and erase after.
 
         Args:
             data: ``inputs``, uint8 [N, C, H, W] or a list of [C, H, W], and optionally
@@ -68,6 +79,9 @@ class FaceDataPreprocessor(ClsDataPreprocessor):
             ValueError: If only some of the samples carry a ``gt_score`` or a ``gt_label``.
         """
         self._check_labels(data.get('data_samples'))
+        if training and self.crop is not None:
+            data = self.cast_data(data)
+            data = {**data, 'inputs': self.crop(data['inputs'])}
         data = super().forward(data, training)
         if training and self.random_erasing is not None:
             self.random_erasing.device = data['inputs'].device

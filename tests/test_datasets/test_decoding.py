@@ -3,12 +3,14 @@
 
 import io
 import struct
+from unittest.mock import patch
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
+from fmae_iat_plugin.datasets import decoding
 from fmae_iat_plugin.datasets.decoding import UnreadableImageError, decode_image
 from fmae_iat_plugin.datasets.transforms import LoadFace
 
@@ -95,3 +97,35 @@ def test_whatever_stands_in_the_exif_block_the_picture_is_read(seed):
     Image.fromarray(stored).save(file, 'PNG', exif=bytes(block))
     image = decode_image(file.getvalue())
     assert sorted(image.ravel()) == sorted(stored.ravel())
+
+
+def test_plain_jpeg_is_pillows_bit_for_bit():
+    """Of every subsampling, grey and colour, progressive, odd sizes; the special ones are left to
+    Pillow, and so is what is damaged."""
+    simplejpeg = pytest.importorskip('simplejpeg')
+    generator = np.random.default_rng(0)
+    pixels = np.clip(np.cumsum(generator.normal(0, 9, (61, 47, 3)), 1) + 128, 0, 255)
+    picture, plain = Image.fromarray(pixels.astype(np.uint8)), 0
+    for mode in ('RGB', 'L', 'CMYK'):
+        for options in (dict(subsampling=0), dict(subsampling=1), dict(subsampling=2, quality=30),
+                        dict(progressive=True), dict(restart_marker_blocks=2)):
+            buffer = io.BytesIO()
+            picture.convert(mode).save(buffer, 'JPEG', **options)
+            data = buffer.getvalue()
+            with patch.object(decoding, 'simplejpeg', None):
+                expected = decode_image(data)
+                with pytest.raises(OSError, match='truncated'):
+                    decode_image(data[:-200])
+            assert np.array_equal(decode_image(data), expected)
+            found = decoding._plain_jpeg(data)
+            assert (found is None) == (mode == 'CMYK')
+            plain += found is not None
+            with pytest.raises(OSError, match='truncated'):
+                decode_image(data[:-200])
+    assert plain == 10 and simplejpeg
+    exif = Image.Exif()
+    exif[0x112] = 6
+    buffer = io.BytesIO()
+    picture.save(buffer, 'JPEG', exif=exif)
+    assert decoding._plain_jpeg(buffer.getvalue()) is None
+    assert decode_image(buffer.getvalue()).shape == (47, 61, 3)
