@@ -27,15 +27,18 @@ extras['all'] = sorted({line for name, lines in extras.items() if name != 'mmdet
 class BuildWithMim(build_py):
     """Puts configs, tools and the model index where mim and the model zoo look: ``.mim``.
 
-    An editable installation has them in the checkout.
+    Wheels and sdists pass here, however they are built; pip no longer runs ``develop``. An editable
+    installation has them in the checkout, where mim looks as well: a link to the configs would give
+    it two of each.
     """
 
     def run(self):
         super().run()
         if not self.editable_mode:
             mim = Path(self.build_lib, 'fmae_iat_plugin', '.mim')
+            shutil.rmtree(mim, ignore_errors=True)  # an earlier build's: of files gone since
             for folder in ('configs', 'tools'):
-                shutil.copytree(ROOT / folder, mim / folder, dirs_exist_ok=True,
+                shutil.copytree(ROOT / folder, mim / folder,
                                 ignore=shutil.ignore_patterns('__pycache__'))
             shutil.copy(ROOT / 'model-index.yml', mim)
 
@@ -53,11 +56,11 @@ setup(
                                       'visualization/templates/*',
                                       'inference/writers/schemas/*.json',
                                       'inference/default*.onnx', 'inference/default*.md']},
+    entry_points=dict(console_scripts=['fmae-iat = fmae_iat_plugin.cli:main']),
     cmdclass=dict(build_py=BuildWithMim),
     install_requires=requirements('runtime'),
     extras_require=extras,
     classifiers=[
         'Programming Language :: Python :: 3',
-        'License :: OSI Approved :: Apache Software License',
         'Topic :: Scientific/Engineering :: Image Recognition',
     ])

@@ -13,9 +13,11 @@ run; see :mod:`fmae_iat_plugin.stack`.
 from .stack import check_stack, import_quietly, is_light, on_demand
 from .version import __version__
 
-__all__ = ['__version__', 'datasets', 'engine', 'evaluation', 'models', 'synthfacs']
+__all__ = ['__version__', 'config_path', 'datasets', 'engine', 'evaluation', 'models', 'synthfacs']
 
 if is_light():
+    from .weights.zoo_index import config_path
+
     __getattr__ = on_demand(__name__)
 else:
     check_stack()
@@ -24,6 +26,7 @@ else:
     from . import datasets, engine, evaluation, models, synthfacs
     from .weights.guard import register_guard
     from .weights.model_zoo import offer_zoo
+    from .weights.zoo_index import config_path
 
     register_guard()
     offer_zoo()

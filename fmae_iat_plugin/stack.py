@@ -7,9 +7,9 @@ overwrite each other's files, so the choice is the user's.
 
 A prediction by ONNX Runtime needs no stack, so the package can be imported **light**: nothing is
 registered, and nothing of the stack is imported. It is light where PyTorch or MMEngine is not
-installed, and where the environment variable ``FMAE_IAT_PLUGIN_LIGHT`` is set before the import, as
-``tools/predict.py`` does for itself and its processes. What needs the stack calls
-:func:`use_stack`, which imports the rest, or says what is missing.
+installed, in the command ``fmae-iat``, and where the environment variable ``FMAE_IAT_PLUGIN_LIGHT``
+is set before the import, as ``tools/predict.py`` does for itself and its processes. What needs the
+stack calls :func:`use_stack`, which imports the rest, or says what is missing.
 """
 
 import contextlib
@@ -19,6 +19,7 @@ import os
 import re
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 from types import MappingProxyType
 from typing import Callable
 
@@ -90,8 +91,9 @@ def import_quietly() -> None:
 class _State:
     """Whether the package was imported light and nothing has needed the stack since."""
 
-    light: bool = bool(os.environ.get(LIGHT)) or any(
-        find_spec(name) is None for name in ('torch', 'mmengine'))
+    light: bool = (bool(os.environ.get(LIGHT))
+                   or Path((sys.argv or [''])[0]).stem == 'fmae-iat'
+                   or any(find_spec(name) is None for name in ('torch', 'mmengine')))
 
 
 def is_light() -> bool:

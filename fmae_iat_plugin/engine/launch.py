@@ -9,6 +9,7 @@ import argparse
 import gc
 import os
 import runpy
+import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -42,10 +43,10 @@ def mmpretrain_tool(name: str) -> Path:
 
 
 def init_cpu_process_group(launcher: str) -> bool:
-    """Create a gloo process group where torchrun started several processes and there is no GPU.
+    """Create a gloo process group where torchrun or srun started processes and there is no GPU.
 
     MMEngine's own ``init_dist`` selects a CUDA device whatever the backend is, but keeps a group
-    that exists already.
+    that exists already. Slurm's variables are read as it does.
 
     Args:
         launcher: The tool's ``--launcher``.
@@ -53,8 +54,18 @@ def init_cpu_process_group(launcher: str) -> bool:
     Returns:
         bool: Whether a group was created.
     """
-    if launcher != 'pytorch' or torch.cuda.is_available() or dist.is_initialized():
+    if (launcher not in ('pytorch', 'slurm') or torch.cuda.is_available()
+            or dist.is_initialized()):
         return False
+    if launcher == 'slurm':
+        for name, slurm in (('RANK', 'PROCID'), ('WORLD_SIZE', 'NTASKS'),
+                            ('LOCAL_RANK', 'LOCALID')):
+            os.environ[name] = os.environ[f'SLURM_{slurm}']
+        os.environ.setdefault('MASTER_PORT', '29500')
+        if 'MASTER_ADDR' not in os.environ:
+            hosts = subprocess.run(['scontrol', 'show', 'hostnames', os.environ['SLURM_NODELIST']],
+                                   capture_output=True, text=True, check=True).stdout.split()
+            os.environ['MASTER_ADDR'] = hosts[0]
     dist.init_process_group('gloo')
     return True
 

@@ -66,6 +66,29 @@ def configs_root() -> Path:
     return root / 'configs'
 
 
+def config_path(name: str) -> str:
+    """Path of a config of the package, for the ``_base_`` of a config elsewhere.
+
+    MMEngine reads ``_base_`` before anything else of a config, but evaluates it, so that this line
+    works in any project and with any tool::
+
+        _base_ = [__import__('fmae_iat_plugin').config_path('iat/bp4d_fold1.py')]
+
+    Args:
+        name: Path below ``configs``.
+
+    Raises:
+        FileNotFoundError: If there is no such config; the message has similar names.
+    """
+    root = configs_root()
+    if not (root / name).is_file():
+        names = [path.relative_to(root).as_posix() for path in root.rglob('*.py')]
+        near = difflib.get_close_matches(name, names, n=3, cutoff=.5)
+        raise FileNotFoundError(f'the package has no config {name!r}. Remedy: a path below {root}'
+                                f'{f", such as {chr(44).join(near)}" if near else ""}')
+    return str(root / name)
+
+
 def _read(path: Path) -> dict:
     use_stack()  # which brings yaml
     import yaml

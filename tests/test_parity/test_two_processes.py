@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,14 +21,15 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
 
-def launch(command, faces, work_dir):
+def launch(command, faces, work_dir, **variables):
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]
     environment = {
         **os.environ, 'PATH': f'{Path(sys.executable).parent}:{os.environ["PATH"]}',
         'PYTHONPATH': f'{ROOT}:{HERE}', 'PORT': str(port), 'MASTER_ADDR': '127.0.0.1',
-        'NNODES': '1', 'NODE_RANK': '0', 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''}
+        'NNODES': '1', 'NODE_RANK': '0', 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': '',
+        **variables}
     return subprocess.run(
         [*command, '--work-dir', str(work_dir), '--cfg-options',
          f'train_dataloader.dataset.data_root={faces}', 'train_dataloader.batch_size=4',
@@ -82,3 +84,57 @@ def test_rates_and_weights_are_those_of_one(runs, assert_same_weights):
     assert_same_weights(two.initial, one.initial, atol=0)
     assert min((one.final[name] - one.initial[name]).abs().max() for name in one.final) > 1e-3
     assert_same_weights(two.final, one.final, atol=1e-5)
+
+
+#: in srun's place: as many tasks as it is told, each on a node of its own
+SRUN = '''#!/bin/bash
+for argument; do
+    case "$argument" in --ntasks=*) tasks="${argument#*=}" ;; esac
+done
+while [ "$1" != --kill-on-bad-exit=1 ]; do shift; done
+shift
+for ((task = 1; task < tasks; task++)); do
+    SLURM_PROCID=$task SLURM_LOCALID=0 SLURM_NTASKS=$tasks SLURM_NODELIST=a,b "$@" &
+done
+SLURM_PROCID=0 SLURM_LOCALID=0 SLURM_NTASKS=$tasks SLURM_NODELIST=a,b "$@" && wait
+'''
+
+
+def launch_nodes(config, faces, work_dir):
+    """The same command on two nodes, one process each, as dist_train.sh says."""
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = str(probe.getsockname()[1])
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(lambda rank: launch(
+            ['bash', str(ROOT / 'tools' / 'dist_train.sh'), config, '1'], faces, work_dir,
+            NNODES='2', NODE_RANK=rank, PORT=port), '01'))
+
+
+def launch_slurm(config, faces, work_dir, folder):
+    for name, text in (('srun', SRUN), ('scontrol', '#!/bin/bash\necho 127.0.0.1; echo b\n')):
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    path = f'{folder}:{Path(sys.executable).parent}:{os.environ["PATH"]}'
+    return [launch(['env', '-u', 'MASTER_ADDR', 'bash', str(ROOT / 'tools' / 'slurm_train.sh'),
+                    'partition', 'job', config, str(work_dir)], faces, work_dir, PATH=path,
+                   GPUS='2', GPUS_PER_NODE='0')]
+
+
+@pytest.mark.parametrize('how', ['two machines', 'Slurm'])
+def test_two_nodes_are_one_node(runs, tmp_path, read_trained, assert_same_weights, how):
+    """Losses of all 20 steps, and weights, of one process on each of two nodes."""
+    faces, _, one_node = runs
+    config, work_dir = str(HERE / 'parity_config.py'), tmp_path / 'work'
+    done = (launch_nodes(config, faces, work_dir) if how == 'two machines'
+            else launch_slurm(config, faces, work_dir, tmp_path))
+    for result in done:
+        assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-6000:]
+    nodes = read_trained(work_dir)
+    assert len(nodes.ranks) == 2 and len(nodes.steps) == 20
+    for rank, wanted in zip(nodes.ranks, one_node.ranks, strict=True):
+        for step, truth in zip(rank, wanted, strict=True):
+            assert step['images'] == truth['images']
+            for name in ('loss_au', 'loss_id', 'loss'):
+                assert step[name] == pytest.approx(truth[name], abs=1e-5), name
+    assert_same_weights(nodes.final, one_node.final, atol=1e-5)

@@ -174,16 +174,19 @@ def test_auto_scale_lr_is_refused_in_words(repo, config):
     assert 'total over all GPUs' in result.stderr and 'optim_wrapper.optimizer.lr' in result.stderr
 
 
-@pytest.mark.parametrize('tool', ['dist_train.sh', 'dist_test.sh'])
+@pytest.mark.parametrize('tool', ['dist_train.sh', 'dist_test.sh', 'slurm_train.sh',
+                                  'slurm_test.sh'])
 def test_shell_tools_say_how_they_are_called(repo, tool):
-    result = subprocess.run(['bash', repo / 'tools' / tool], capture_output=True, text=True)
-    assert result.returncode == 1 and f'bash tools/{tool} CONFIG' in result.stdout
+    for arguments, code in (([], 1), (['--help'], 0)):
+        result = subprocess.run(['bash', repo / 'tools' / tool, *arguments], capture_output=True,
+                                text=True)
+        assert result.returncode == code and f'bash tools/{tool} ' in result.stdout
 
 
 def test_a_gpu_or_another_launcher_is_left_to_mmengine(monkeypatch):
     monkeypatch.setattr(launch.dist, 'init_process_group', None)  # calling it would fail
     assert launch.init_cpu_process_group('none') is False
-    assert launch.init_cpu_process_group('slurm') is False
+    assert launch.init_cpu_process_group('mpi') is False
     monkeypatch.setattr(launch.torch.cuda, 'is_available', lambda: True)
     assert launch.init_cpu_process_group('pytorch') is False
 
