@@ -12,9 +12,10 @@ _SPACING = 16 * 2**20  # bytes between places at which unpacking can begin; each
 
 def _errors() -> tuple:
     try:
-        import indexed_gzip
+        with needs_extra('face9m', 'compressed archives'):
+            import indexed_gzip
     except ImportError:
-        return ()
+        return ()  # nothing raises them
     return (indexed_gzip.NotCoveredError, indexed_gzip.ZranError)
 
 

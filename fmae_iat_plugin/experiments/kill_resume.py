@@ -161,7 +161,9 @@ def config(kind: str, faces: Path, work_dir: Path, workers: int, epochs: int = 4
     cfg.model.backbone.arch = arch
     if not tune:
         cfg.train_dataloader.dataset.update(data_root=str(faces))
-        cfg.train_dataloader.dataset.pipeline[1].scale = 48
+        cfg.model.data_preprocessor = {key: value for key, value in cfg.face_preprocessor.items()
+                                       if key != '_delete_'}
+        cfg.model.data_preprocessor.random_resized_crop.size = 48
         cfg.model.neck.update(embed_dim=32, decoder_embed_dim=32, decoder_depth=1)
         return cfg
     data = dict(type='SynthFACS', data_root=str(faces), aus=(1, 12))

@@ -271,7 +271,7 @@ def test_load_face_names_what_it_cannot_read(tmp_path):
         assert error.value.path == str(tmp_path / name)
     with pytest.raises(UnreadableImageError, match='No such file'):
         load(dict(img_path=str(tmp_path / 'missing.png')))
-    with pytest.raises(UnreadableImageError, match='ends inside this member'):
+    with pytest.raises(UnreadableImageError, match='the shard was truncated'):
         load(dict(img_path='x', tar_path=str(tmp_path / 'text.jpg'), offset=5, size=100))
 
 

@@ -98,7 +98,7 @@ def test_the_erased_feature_does_not_tell_training_people_apart(made):
     for data, known in ((plain, True), (erased, False)):
         x = data['features'][rows]
         accuracy = (logistic_probe(x, who, x).argmax(1) == who).mean()
-        assert (accuracy > .45) == known, accuracy  # chance is .25
+        assert (accuracy > .65) == known, accuracy  # chance is .25, and a fit to noise adds to it
     np.testing.assert_array_equal(plain['features'], np.load(run.features)['features'])
 
 
