@@ -2,6 +2,7 @@
 """A small model with an adversary whose scores spread, and its export."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -102,3 +103,13 @@ def exported(repo, tmp_path_factory):
     model = _write_weights(cfg, folder / 'w.pth', seed=0)
     done = export_onnx(cfg, folder / 'w.pth', folder / 'model.onnx')
     return cfg, folder / 'w.pth', model, folder / 'model.onnx', done
+
+
+class Hostile:
+    """Unpickling it makes a folder."""
+
+    def __init__(self, trace):
+        self.trace = trace
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.trace), )

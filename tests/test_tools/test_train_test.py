@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from small_models import Hostile
 
 from fmae_iat_plugin.engine import launch
 from fmae_iat_plugin.evaluation.scores import action_unit_scores
@@ -100,16 +101,6 @@ def test_train_then_test_then_resume(tmp_path, repo, config):
         refused = run(repo, f'tools/{command[0]}', *command[1:], check=False)
         assert refused.returncode
         assert 'has AU1, AU2' in refused.stderr and 'has AU2, AU1' in refused.stderr
-
-
-class Hostile:
-    """Unpickling it makes a folder."""
-
-    def __init__(self, trace):
-        self.trace = trace
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.trace), )
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@
 import argparse
 import copy
 import itertools
-import os
 import runpy
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import torch
 from mmengine.config import Config
 from mmpretrain.registry import MODELS
 from safetensors.torch import load_file, save_file
+from small_models import Hostile
 from timm.layers import resample_abs_pos_embed
 from timm.models.vision_transformer import Block, VisionTransformer
 from torch import nn
@@ -270,15 +270,6 @@ def test_models_of_transformers_itself():
         **options, decoder_hidden_size=16, decoder_num_hidden_layers=1,
         decoder_num_attention_heads=2, decoder_intermediate_size=64))
     assert to_mmpretrain(mae.state_dict()).size.decoder == (16, 1, 64)
-
-
-class Hostile:
-
-    def __init__(self, trace):
-        self.trace = trace
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.trace), )
 
 
 @pytest.fixture
