@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -23,6 +24,18 @@ settings.register_profile('fixed', derandomize=True)  # the same examples in eve
 settings.load_profile('fixed')
 
 REPO = Path(__file__).resolve().parents[1]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A child process that failed has its output in the report, not its exit status alone."""
+    report = yield
+    error = call.excinfo and call.excinfo.value
+    if isinstance(error, subprocess.CalledProcessError):
+        for name, text in (('stdout', error.stdout), ('stderr', error.stderr)):
+            text = text.decode(errors='replace') if isinstance(text, bytes) else text or ''
+            report.sections.append((f'{name} of the child process', text[-8000:]))
+    return report
 
 
 @pytest.fixture(scope='session')
