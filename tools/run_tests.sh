@@ -3,7 +3,7 @@
 #   bash tools/run_tests.sh            everything
 #   bash tools/run_tests.sh -k metric  some of it
 set -euo pipefail
-EXTRAS="stack analysis face face9m demo export parquet ray slurm zoo tests"
+EXTRAS="stack analysis face face9m demo export parquet ray slurm zoo docs tests"
 source "$(dirname "${BASH_SOURCE[0]}")/setup_env.sh"
 cd "$ROOT"
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
