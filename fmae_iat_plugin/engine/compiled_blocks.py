@@ -6,12 +6,14 @@ model takes minutes. ``module.compile()`` keeps the names of the parameters: che
 decay and frozen layers stay what they are.
 """
 
-from typing import Iterator, Sequence, Tuple
+import os
+import shutil
+from importlib.util import find_spec
+from typing import Iterator, Optional, Sequence, Tuple
 
 import torch
 from mmcv.cnn.bricks.drop import DropPath
 from mmengine.hooks import Hook
-from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
 from mmpretrain.registry import HOOKS
 from torch import Tensor, nn
@@ -73,19 +75,35 @@ def compile_blocks(model: nn.Module, where: Sequence[str] = BLOCKS, **options) -
     if not blocks:
         raise ValueError(f'{type(model).__name__} has no blocks at {", ".join(where)}. Remedy: '
                          'name its lists of blocks in `where`.')
+    layers = [(parent, name, float(child.drop_prob)) for _, block in blocks
+              for parent in block.modules() for name, child in parent.named_children()
+              if type(child) is DropPath]  # its rate is NumPy's, which is not compiled
+    device = next(model.parameters()).device
+    for parent, name, rate in layers:
+        drops = any(rate for *_, rate in layers)
+        setattr(parent, name, TensorDropPath(rate).to(device) if drops else nn.Identity())
     for _, block in blocks:
-        for parent in list(block.modules()):
-            for name, child in list(parent.named_children()):
-                if type(child) is DropPath and child.drop_prob:
-                    device = next(block.parameters()).device
-                    setattr(parent, name, TensorDropPath(child.drop_prob).to(device))
         block.compile(**{'dynamic': False, **options})
     return len(blocks)
 
 
+def obstacle(device: torch.device) -> Optional[str]:
+    """Why blocks cannot be compiled for a GPU on this machine; None where they can."""
+    if find_spec('triton') is None:
+        return 'the package triton is not installed'
+    if not any(shutil.which(name) for name in (os.environ.get('CC') or 'cc', 'gcc', 'clang')):
+        return 'there is no C compiler'
+    if device.type == 'cuda' and torch.cuda.get_device_capability(device) < (7, 0):
+        return 'the GPU is older than Volta'
+    return None
+
+
 @HOOKS.register_module()
 class CompileBlocksHook(Hook):
-    """Compiles the model's blocks before training; validation runs them as they are.
+    """Compiles the model's blocks before training, on a GPU; losses stay the same up to rounding.
+
+    Only the iterations of the training run what was compiled. Validation and other hooks run the
+    blocks as they are, because other shapes and modes would be compiled anew.
 
     Args:
         where (Sequence[str]): See :func:`compile_blocks`.
@@ -94,22 +112,41 @@ class CompileBlocksHook(Hook):
         **options: Of :func:`torch.compile`, such as ``mode='max-autotune-no-cudagraphs'``.
     """
 
+    priority = 'LOWEST'  # next to the training step
+
     def __init__(self, where: Sequence[str] = BLOCKS, on_cpu: bool = False, **options):
         self.where, self.on_cpu, self.options = where, on_cpu, options
+        self._active = False
 
     def before_train(self, runner) -> None:
-        """Compile."""
+        """Compile, or say why not."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        if next(model.parameters()).device.type == 'cpu' and not self.on_cpu:
+        device = next(model.parameters()).device
+        self._active = self.on_cpu if device.type == 'cpu' else device.type == 'cuda'
+        if not self._active:
+            return
+        reason = None if device.type == 'cpu' else obstacle(device)
+        if reason is None and not list(find_blocks(model, self.where)):
+            reason = f'{type(model).__name__} has none at {", ".join(self.where)}'
+        if reason is not None:
+            self._active = False
+            runner.logger.warning('Blocks are not compiled: %s. The training is slower.', reason)
             return
         number = compile_blocks(model, self.where, **self.options)
-        MMLogger.get_current_instance().info(
-            f'{number} blocks are compiled in place; the first iterations take longer')
+        runner.logger.info('%d blocks are compiled, in place: the first iteration takes longer.',
+                           number)
 
-    def before_val(self, runner) -> None:
-        """Other shapes, another mode: not worth a compilation."""
-        torch.compiler.set_stance('force_eager')
+    def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
+        """Run what is compiled."""
+        if self._active:
+            torch.compiler.set_stance('default')
 
-    def after_val(self, runner) -> None:
-        """Back to training."""
-        torch.compiler.set_stance('default')
+    def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
+        """Run blocks as they are."""
+        if self._active:
+            torch.compiler.set_stance('force_eager')
+
+    def after_train(self, runner) -> None:
+        """Leave the process as it was."""
+        if self._active:
+            torch.compiler.set_stance('default')
