@@ -34,7 +34,7 @@ RECIPES = {
     'bp4d': (5e-4, 30, 3), 'bp4dplus': (5e-4, 30, 3), 'disfa': (5e-4, 20, 2),
     'fmae_bp4d': (2e-4, 20, 2), 'fmae_bp4dplus': (5e-4, 20, 2), 'fmae_disfa': (5e-4, 20, 2),
 }
-ADAMW = dict(type='AdamW', weight_decay=0.05)
+ADAMW = dict(type='AdamW', weight_decay=0.05, fused=True)
 
 
 @cache

@@ -6,6 +6,7 @@ import fmae_iat_plugin.full  # noqa: F401  these rooms need the stack
 from .adversary_monitor import AdversaryMonitorHook
 from .channels_last_hook import ChannelsLastHook
 from .check_setup import CheckSetupHook
+from .compiled_blocks import CompileBlocksHook
 from .head_steps_hook import HeadStepsHook
 from .identity_probe_hook import IdentityProbeHook
 from .lambda_ramp import LambdaRampHook
@@ -30,10 +31,10 @@ from .warmup_cosine import WarmupCosineLR
 
 __all__ = [
     'ActionUnitRunner', 'AdversaryMonitorHook', 'ChannelsLastHook', 'CheckSetupHook',
-    'HeadStepsHook', 'IdentityProbeHook', 'LambdaRampHook', 'LayerDecayOptimWrapperConstructor',
-    'MeanShapeHook', 'MixedBatchSampler', 'MixedPrecisionOptimWrapper', 'NonFiniteLossHook',
-    'PermutationSampler', 'ProgressBarHook', 'ReconstructionHook', 'RepeatableHook',
-    'ReplacedImagesHook', 'ResumableEpochLoop', 'STOPPED_CODE', 'SafeCheckpointHook',
-    'ThresholdHook', 'ThroughputHook', 'TotalBatchSampler', 'WarmupCosineLR', 'build_runner',
-    'derive_sizes', 'is_repeatable'
+    'CompileBlocksHook', 'HeadStepsHook', 'IdentityProbeHook', 'LambdaRampHook',
+    'LayerDecayOptimWrapperConstructor', 'MeanShapeHook', 'MixedBatchSampler',
+    'MixedPrecisionOptimWrapper', 'NonFiniteLossHook', 'PermutationSampler', 'ProgressBarHook',
+    'ReconstructionHook', 'RepeatableHook', 'ReplacedImagesHook', 'ResumableEpochLoop',
+    'STOPPED_CODE', 'SafeCheckpointHook', 'ThresholdHook', 'ThroughputHook',
+    'TotalBatchSampler', 'WarmupCosineLR', 'build_runner', 'derive_sizes', 'is_repeatable'
 ]

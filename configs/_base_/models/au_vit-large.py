@@ -3,6 +3,7 @@ model = dict(
     type='AUClassifier',
     data_preprocessor=dict(
         type='FaceDataPreprocessor',
+        non_blocking=True,
         mean=[123.675, 116.28, 103.53],  # ImageNet, RGB, 0-255
         std=[58.395, 57.12, 57.375],
         to_rgb=True,

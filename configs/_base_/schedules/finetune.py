@@ -8,7 +8,12 @@ optim_wrapper = dict(
     dtype='float16',
     loss_scale='dynamic',
     constructor='LayerDecayOptimWrapperConstructor',
-    optimizer=dict(type='AdamW', lr=5e-4 * 64 / 256, betas=(0.9, 0.999), weight_decay=0.05),
+    optimizer=dict(
+        type='AdamW',
+        lr=5e-4 * 64 / 256,
+        betas=(0.9, 0.999),
+        weight_decay=0.05,
+        fused=True),
     paramwise_cfg=dict(layer_decay_rate=0.65, undecayed=('cls_token', 'pos_embed')))
 
 param_scheduler = dict(

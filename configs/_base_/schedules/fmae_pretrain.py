@@ -9,7 +9,12 @@ optim_wrapper = dict(
     dtype='bfloat16',
     loss_scale=1.0,
     constructor='LayerDecayOptimWrapperConstructor',
-    optimizer=dict(type='AdamW', lr=1.5e-4 * 512 / 256, betas=(0.9, 0.95), weight_decay=0.05),
+    optimizer=dict(
+        type='AdamW',
+        lr=1.5e-4 * 512 / 256,
+        betas=(0.9, 0.95),
+        weight_decay=0.05,
+        fused=True),
     paramwise_cfg=dict())
 
 param_scheduler = dict(

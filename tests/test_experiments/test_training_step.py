@@ -2,22 +2,21 @@
 """The training benchmark: FLOPs by hand, hours by hand, and steps that train. No time is judged."""
 
 import re
-import runpy
-from pathlib import Path
 
 import pytest
 import torch
 from mmengine.config import Config
 
+from fmae_iat_plugin.experiments import training_step
+
 pytestmark = pytest.mark.slow
 
-PATH = Path(__file__).parents[3] / 'tools' / 'benchmark' / 'training_step.py'
 TINY = 'configs/custom/own_table_tiny_48px.py'
 
 
 @pytest.fixture(scope='module')
 def tool():
-    return runpy.run_path(str(PATH))
+    return vars(training_step)
 
 
 def block(tokens, width):
