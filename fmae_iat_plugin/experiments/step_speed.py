@@ -36,6 +36,7 @@ from torch import Tensor, nn
 import fmae_iat_plugin.full  # noqa: F401  registers
 from fmae_iat_plugin.engine.compiled_blocks import compile_blocks
 from fmae_iat_plugin.engine.deferred import Deferred
+from fmae_iat_plugin.engine.model_flops import peak_tflops
 from fmae_iat_plugin.errors import say_error
 from fmae_iat_plugin.weights.conversion import to_fmae
 from fmae_iat_plugin.weights.zoo_index import zoo_root
@@ -51,10 +52,6 @@ from .training_step import (
     say,
 )
 
-#: TFLOP/s, dense, fp16 or bf16 with fp32 sums, as NVIDIA states; the first name that fits
-PEAKS = (('H100 PCIe', 756), ('H100 NVL', 835), ('H100', 989), ('H200 NVL', 835), ('H200', 989),
-         ('GH200', 989), ('B200', 2250), ('A100', 312), ('A800', 312), ('L40S', 362),
-         ('RTX 4090', 165), ('L4', 121), ('V100', 125), ('A10G', 70), ('A10', 125), ('T4', 65))
 BATCHES = dict(small=(1024, 512), base=(512, 256), large=(256, 128), huge=(128, 64))
 CHECKED = 4  # images whose losses are compared
 
@@ -64,14 +61,6 @@ class Speed(NamedTuple):
 
     images: float  # a second
     size: int
-
-
-def peak_of(device: str) -> Optional[float]:
-    """TFLOP/s of this GPU; None where it is not known."""
-    if device != 'cuda':
-        return None
-    name = torch.cuda.get_device_name()
-    return next((peak for part, peak in PEAKS if part in name), None)
 
 
 class Setup:
@@ -334,7 +323,8 @@ def parse(argv: Optional[List[str]], what: str, budget: float, arch: Sequence[st
             raise ValueError(f'--{name.replace("_", "-")} {values} must be at least 1.')
     if args.device == 'cuda' and not torch.cuda.is_available():
         raise ValueError('--device cuda: no such device here. Remedy: --device cpu.')
-    args.peak_tflops = args.peak_tflops or peak_of(args.device)
+    if args.device == 'cuda':
+        args.peak_tflops = args.peak_tflops or peak_tflops()
     if args.compile is None:
         args.compile = args.device == 'cuda'
     return args
