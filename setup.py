@@ -19,7 +19,7 @@ def requirements(name: str) -> list:
 
 extras = {name: requirements(name)
           for name in ('stack', 'analysis', 'demo', 'face', 'face9m', 'mmdet', 'export', 'parquet',
-                       'ray', 'slurm', 'tests', 'zoo')}
+                       'ray', 'slurm', 'docs', 'tests', 'zoo')}
 extras['all'] = sorted({line for name, lines in extras.items() if name != 'mmdet'  # needs a build
                         for line in lines})
 

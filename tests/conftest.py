@@ -38,6 +38,28 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
+_ENVIRONMENT = dict(os.environ)
+
+
+def _restore(environment):
+    if os.environ != environment:
+        os.environ.clear()
+        os.environ.update(environment)
+
+
+def pytest_collection_finish():
+    """What the import of a test sets is not left to the tests."""
+    _restore(_ENVIRONMENT)
+
+
+@pytest.fixture(autouse=True)
+def environment():
+    """Tools set variables of their process, and must not set them for the tests that follow."""
+    before = dict(os.environ)
+    yield
+    _restore(before)
+
+
 @pytest.fixture(scope='session')
 def repo() -> Path:
     return REPO

@@ -1,6 +1,8 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Sizes that a config leaves out are those of its table; what it says is kept."""
 
+import time
+
 import pandas as pd
 import pytest
 import torch
@@ -40,6 +42,18 @@ def test_sizes_are_counted_in_the_table(repo, face_table, tmp_path):
     dumped = Config.fromfile(next((tmp_path / 'run').glob('*.py')))
     assert dumped.model.adversary.head.num_subjects == people
     assert dumped.model.head.num_classes == 2
+
+
+def test_two_runs_that_begin_in_one_second_share_no_logs(repo, face_table, tmp_path, monkeypatch):
+    second = time.localtime(0)
+    monkeypatch.setattr(time, 'localtime', lambda *_: second)
+    root = face_table(ROWS, 'image,subject,AU1,AU2,AU4', size=48)
+    runners = [build_runner(config(repo, root, tmp_path / name)) for name in 'ab']
+    assert runners[0].timestamp == runners[1].timestamp
+    for runner in runners:
+        runner.train()
+        logged = runner.message_hub.get_scalar('train/loss').data[0]
+        assert len(logged) == len(runner.train_dataloader)
 
 
 def test_what_the_config_says_is_kept(repo, face_table, tmp_path):
