@@ -8,6 +8,8 @@ model_wrapper_cfg = dict(
     type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
 
 default_hooks = dict(
+    # losses are read one iteration late, so that a GPU does not wait for the host
+    runtime_info=dict(type='LateRuntimeInfoHook'),
     replaced_images=dict(type='ReplacedImagesHook'),
     logger=dict(interval=50),
     # whole files, two of which are kept; --resume takes the newest that is intact

@@ -7,3 +7,10 @@ says on whom its epoch was judged.
 _base_ = ['./default_runtime.py']
 
 default_hooks = dict(checkpoint=dict(save_best='paper/f1', rule='greater'))
+
+custom_hooks = [
+    dict(type='CheckSetupHook'),
+    dict(type='NonFiniteLossHook'),
+    dict(type='CompileBlocksHook'),
+    dict(type='ThroughputHook'),
+]

@@ -10,6 +10,7 @@ from .compiled_blocks import CompileBlocksHook
 from .head_steps_hook import HeadStepsHook
 from .identity_probe_hook import IdentityProbeHook
 from .lambda_ramp import LambdaRampHook
+from .late_losses import LateRuntimeInfoHook
 from .layer_decay import LayerDecayOptimWrapperConstructor
 from .mean_shape_hook import MeanShapeHook
 from .mixed_batch import MixedBatchSampler
@@ -32,8 +33,9 @@ from .warmup_cosine import WarmupCosineLR
 __all__ = [
     'ActionUnitRunner', 'AdversaryMonitorHook', 'ChannelsLastHook', 'CheckSetupHook',
     'CompileBlocksHook', 'HeadStepsHook', 'IdentityProbeHook', 'LambdaRampHook',
-    'LayerDecayOptimWrapperConstructor', 'MeanShapeHook', 'MixedBatchSampler',
-    'MixedPrecisionOptimWrapper', 'NonFiniteLossHook', 'PermutationSampler', 'ProgressBarHook',
+    'LateRuntimeInfoHook', 'LayerDecayOptimWrapperConstructor', 'MeanShapeHook',
+    'MixedBatchSampler', 'MixedPrecisionOptimWrapper', 'NonFiniteLossHook',
+    'PermutationSampler', 'ProgressBarHook',
     'ReconstructionHook', 'RepeatableHook', 'ReplacedImagesHook', 'ResumableEpochLoop',
     'STOPPED_CODE', 'SafeCheckpointHook', 'ThresholdHook', 'ThroughputHook',
     'TotalBatchSampler', 'WarmupCosineLR', 'build_runner', 'derive_sizes', 'is_repeatable'

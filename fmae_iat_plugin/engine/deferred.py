@@ -40,15 +40,16 @@ class Deferred:
 
     def send(self, scalars: Mapping[str, Tensor], tag: object = None) -> None:
         """Queue a copy of scalars (tensors of one element, or numbers)."""
-        tensors = [torch.as_tensor(value).detach() for value in scalars.values()]
+        tensors = [value.detach() if isinstance(value, Tensor) else
+                   torch.tensor(value, dtype=torch.float64) for value in scalars.values()]
         device = next((value.device for value in tensors if value.is_cuda), None)
         event = None
         if device is None:
             numbers = torch.tensor([float(value) for value in tensors], dtype=torch.float64)
         else:
             with torch.no_grad():
-                stacked = torch.stack([value.to(device, torch.float32).reshape(())
-                                       for value in tensors])
+                stacked = torch.stack([value.to(device, torch.float64, non_blocking=True
+                                                ).reshape(()) for value in tensors])
             numbers = stacked.to('cpu', non_blocking=True)  # PyTorch pins the target
             event = torch.cuda.Event()
             event.record()

@@ -5,7 +5,7 @@ Source: He et al., "Masked Autoencoders Are Scalable Vision Learners" (2022), fi
 what the encoder sees of it, and the image with the masked patches as the decoder predicts them.
 """
 
-from typing import Optional
+from typing import List, Optional, Sequence, Union
 
 import torch
 from mmengine.dist import is_main_process
@@ -14,6 +14,7 @@ from mmengine.model import is_model_wrapper
 from mmpretrain.registry import HOOKS
 from mmpretrain.structures import DataSample
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 _GREY = 128.  # of what the encoder does not see
 
@@ -22,8 +23,9 @@ _GREY = 128.  # of what the encoder does not see
 class ReconstructionHook(Hook):
     """Gives the visualizer ``reconstruction``: a row for each of a few training images.
 
-    A row is input, masked input, prediction. The images are those of the run's first batch, and the
-    masks are the same each time. The random numbers of the training are not used.
+    A row is input, masked input, prediction. The images are those of the run's first batch, whole,
+    resized where they are not of the model's size, and the masks are the same each time. The random
+    numbers of the training are not used.
 
     Args:
         interval (int): Epochs between two pictures; the last epoch always has one.
@@ -40,7 +42,7 @@ class ReconstructionHook(Hook):
             raise ValueError(f'ReconstructionHook: interval={interval} and images={images} must be '
                              'at least 1.')
         self.interval, self.images = interval, images
-        self.inputs: Optional[Tensor] = None
+        self.inputs: Optional[List[Tensor]] = None
 
     def before_train(self, runner) -> None:
         """Look at the model."""
@@ -53,7 +55,7 @@ class ReconstructionHook(Hook):
     def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
         """Keep some images of the first batch."""
         if self.inputs is None:
-            self.inputs = torch.stack(list(data_batch['inputs'][:self.images]))
+            self.inputs = [image.clone() for image in data_batch['inputs'][:self.images]]
 
     def after_train_epoch(self, runner) -> None:
         """Draw, on the first rank; the others wait at their next common step."""
@@ -65,12 +67,12 @@ class ReconstructionHook(Hook):
 
 
 @torch.no_grad()
-def reconstructions(model: torch.nn.Module, inputs: Tensor, seed: int = 0) -> Tensor:
+def reconstructions(model: torch.nn.Module, inputs: Sequence[Tensor], seed: int = 0) -> Tensor:
     """The picture.
 
     Args:
         model: A MAE of MMPretrain; its training mode is restored.
-        inputs: ``[N, 3, H, W]`` as the data set gives them.
+        inputs: N images uint8 ``[3, H, W]`` as the data set gives them.
         seed: Of the masks.
 
     Returns:
@@ -84,7 +86,8 @@ def reconstructions(model: torch.nn.Module, inputs: Tensor, seed: int = 0) -> Te
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(seed)
             samples = [DataSample() for _ in inputs]  # the preprocessor asks for them
-            images = prepare(dict(inputs=inputs, data_samples=samples), False)['inputs']
+            whole = torch.stack([_resized(image, model.backbone.img_size) for image in inputs])
+            images = prepare(dict(inputs=whole, data_samples=samples), False)['inputs']
             latent, mask, restore = model.backbone(images)
             patches = model.neck(latent, restore).float()
     finally:
@@ -100,3 +103,12 @@ def reconstructions(model: torch.nn.Module, inputs: Tensor, seed: int = 0) -> Te
     row = torch.cat([shown, torch.where(hidden, torch.full_like(shown, _GREY), shown),
                      torch.where(hidden, predicted, shown)], dim=3)
     return row.clamp(0, 255).round().byte().permute(0, 2, 3, 1).flatten(0, 1).cpu()
+
+
+def _resized(image: Tensor, side: Union[int, Sequence[int]]) -> Tensor:
+    """uint8 ``[3, H, W]`` of the size that the model takes."""
+    size = (side, side) if isinstance(side, int) else tuple(side)
+    if tuple(image.shape[1:]) == size:
+        return image
+    resized = interpolate(image[None].float(), size, mode='bicubic', antialias=True)
+    return resized[0].clamp(0, 255).round().byte()

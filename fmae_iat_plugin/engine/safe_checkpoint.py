@@ -189,6 +189,7 @@ class SafeCheckpointHook(CheckpointHook):
 
     def _write(self, runner, out_dir: str, filename: str, *args, **kwargs) -> str:
         """Save a checkpoint whole; returns its path."""
+        runner.call_hook('before_write')  # an event of this plugin: losses that are read late
         final = Path(out_dir, filename)
         if not isinstance(get_file_backend(str(out_dir)), LocalBackend):
             runner.save_checkpoint(out_dir, filename, *args, **kwargs)

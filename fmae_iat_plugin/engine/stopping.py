@@ -13,9 +13,11 @@ import threading
 from typing import Callable, Dict, NoReturn, Optional, Sequence
 
 import torch
-from mmengine.dist import all_reduce, get_world_size, is_main_process
+from mmengine.dist import all_reduce, get_backend, get_world_size, is_main_process
 from mmengine.logging import MMLogger
 from torch.utils.data import DataLoader
+
+from .deferred import Deferred
 
 #: exit code of a training that stopped on request and can be resumed: EX_TEMPFAIL of sysexits.h
 STOPPED_CODE = 75
@@ -38,6 +40,7 @@ class StopRequest:
                                  'such as SIGTERM or SIGUSR1.')
         self.signals = [signal.Signals[name] for name in signals]
         self.came: Optional[str] = None
+        self._flags = Deferred()
         self._before: Dict[signal.Signals, object] = {}
 
     def listen(self) -> None:
@@ -56,12 +59,20 @@ class StopRequest:
         self._before = {}
 
     def agreed(self) -> bool:
-        """Whether it has come to any process of the training; all get the same answer."""
+        """Whether it has come to any process of the training; all get the same answer.
+
+        On GPUs the answer is that to the question before, which waits for no device.
+        """
         if get_world_size() == 1:
             return self.came is not None
         flag = torch.tensor(float(self.came is not None))
+        if get_backend() != 'nccl':
+            all_reduce(flag, op='max')
+            return bool(flag)
+        flag = flag.to(torch.cuda.current_device(), non_blocking=True)
         all_reduce(flag, op='max')
-        return bool(flag)
+        self._flags.send(dict(came=flag))
+        return any(arrived.values['came'] for arrived in self._flags.receive(leave=1))
 
 
 class Shielded:

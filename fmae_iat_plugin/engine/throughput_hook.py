@@ -2,12 +2,14 @@
 """How fast a training runs, in the log: images a second, waiting for data, use of the device."""
 
 import time
-from typing import Optional
+from typing import Any, Optional, Union
 
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
 from mmpretrain.registry import HOOKS
-from torch.utils.flop_counter import FlopCounterMode
+
+from . import model_flops
 
 
 @HOOKS.register_module()
@@ -16,17 +18,18 @@ class ThroughputHook(Hook):
 
     - ``images_per_second``: of all ranks;
     - ``waiting``: share in 0..1 of the time in which the loop waited for a batch;
-    - ``mfu``: model FLOPs utilisation in 0..1, with ``peak_tflops``: FLOPs of forward and backward
-      (a multiply-add is two) over those of the device at its peak. FLOPs are counted once, in the
-      first iteration, and are proportional to the batch.
+    - ``mfu``: model FLOPs utilisation in 0..1, where the peak of the device is known: FLOPs of
+      forward and backward (:func:`~.model_flops.count_flops`, once, of the first image) over those
+      of the device at its peak.
 
     It reads the clock between iterations and does not wait for the device within an interval, so
-    it costs no synchronisation of its own.
+    it costs nothing. With a GPU, an interval should hold tens of iterations.
 
     Args:
-        interval (int): Iterations of a mean; that of the logger, which prints the newest value.
-        peak_tflops (float, optional): Of one device in the precision of the training; dense bf16
-            as NVIDIA states it: H100 SXM 989, A100 312. Defaults to None: no utilisation.
+        interval (int): Iterations. Defaults to 50.
+        peak_tflops (float | str, optional): Of one device in the precision of the training; dense
+            bf16 as NVIDIA states it: H100 SXM 989, A100 312. Defaults to ``'device'``: by the name
+            of the GPU (:data:`~.model_flops.PEAKS`). None: no utilisation.
 
     Raises:
         ValueError: If a number is not positive.
@@ -34,13 +37,37 @@ class ThroughputHook(Hook):
 
     priority = 'ABOVE_NORMAL'  # before the logger
 
-    def __init__(self, interval: int = 50, peak_tflops: Optional[float] = None):
-        if interval < 1 or peak_tflops is not None and peak_tflops <= 0:
+    def __init__(self, interval: int = 50, peak_tflops: Union[float, str, None] = 'device'):
+        if peak_tflops == 'device':
+            peak_tflops = model_flops.peak_tflops()
+        if interval < 1 or peak_tflops is not None and not float(peak_tflops) > 0:
             raise ValueError(f'ThroughputHook: interval={interval} must be at least 1, peak_tflops='
                              f'{peak_tflops} positive.')
-        self.interval, self.peak_tflops = interval, peak_tflops
+        self.interval = interval
+        self.peak_tflops = None if peak_tflops is None else float(peak_tflops)
         self.flops: Optional[float] = None  # of one image
-        self._counter: Optional[FlopCounterMode] = None
+        self._handle: Any = None
+
+    def before_train(self, runner) -> None:
+        """Look at what the model is given first."""
+        if self.peak_tflops is not None and self.flops is None:
+            model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+            self._handle = model.register_forward_pre_hook(
+                lambda module, args, kwargs: self._count(runner, module, args, kwargs),
+                with_kwargs=True)
+
+    def _count(self, runner, model, args, kwargs) -> None:
+        """FLOPs of the first image; a model that does not work on shapes alone is told of."""
+        self._handle.remove()
+        self._handle = None
+        given = dict(zip(('inputs', 'data_samples'), args), **kwargs)
+        samples = given.get('data_samples')
+        try:
+            self.flops = model_flops.count_flops(
+                model_flops.on_meta(model), given['inputs'][:1], samples and samples[:1])
+        except Exception as error:  # noqa: BLE001  a model of the user, and a number in the log
+            runner.logger.warning('ThroughputHook: the FLOPs are not counted, so the log has no '
+                                  'mfu (%s: %s)', type(error).__name__, error)
 
     def before_train_epoch(self, runner) -> None:
         """Validation and checkpoints between epochs do not count."""
@@ -55,18 +82,9 @@ class ThroughputHook(Hook):
         self.waited += time.perf_counter() - self.ended
         self.images += len(data_batch['inputs'])
         self.iterations += 1
-        if self.peak_tflops is not None and self.flops is None:
-            self._counter = FlopCounterMode(display=False)
-            self._counter.__enter__()
 
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
         """At the end of an interval, write the means."""
-        if self._counter is not None:
-            self._counter.__exit__(None, None, None)
-            self.flops = self._counter.get_total_flops() / len(data_batch['inputs'])
-            self._counter = None
-            self._begin()  # counting is slow
-            return
         self.ended = time.perf_counter()
         if self.iterations < self.interval:
             return

@@ -8,8 +8,9 @@ config does so; the authors' begins with what their workers make: float32, cropp
 pinned. Reading images is in neither. Both begin with the same weights, and their losses are
 compared first.
 
+A step on a GPU is the mean of all in a row, on a CPU the quickest, because other programs disturb.
 MFU is the FLOPs of forward and backward (a multiply-add is two; attention as products) over those
-of the device at its dense 16-bit peak.
+of the device at its dense 16-bit peak. Waits are calls at which the host waits for the device.
 
 The last line is the ratio of the images a second, each way at its best batch size. The authors'
 AdamW is PyTorch's default, which has become quicker since; that of their day, tensor by tensor, is
@@ -19,44 +20,25 @@ printed, too, and is not what the ratio is of.
 import argparse
 import contextlib
 import gc
-import math
 import sys
 import time
 import warnings
 from pathlib import Path
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 
 import torch
 from mmengine.config import Config
 from mmengine.logging import MMLogger
-from mmengine.registry import init_default_scope
-from mmpretrain.registry import MODELS
-from torch import Tensor, nn
 
-import fmae_iat_plugin.full  # noqa: F401  registers
-from fmae_iat_plugin.engine.compiled_blocks import compile_blocks
-from fmae_iat_plugin.engine.deferred import Deferred
+from fmae_iat_plugin.engine.model_flops import peak_tflops
 from fmae_iat_plugin.errors import say_error
-from fmae_iat_plugin.weights.conversion import to_fmae
 from fmae_iat_plugin.weights.zoo_index import zoo_root
 
-from .authors_step import AuthorsClassifier, AuthorsMAE, AuthorsStep
-from .training_step import (
-    build_wrapper,
-    count_flops,
-    load_config,
-    peak_memory,
-    random_samples,
-    reset_peak_memory,
-    say,
-)
+from .authors_step import AuthorsStep
+from .step_setup import OurStep, Setup, same_loss
+from .training_step import load_config, peak_memory, reset_peak_memory, say
 
-#: TFLOP/s, dense, fp16 or bf16 with fp32 sums, as NVIDIA states; the first name that fits
-PEAKS = (('H100 PCIe', 756), ('H100 NVL', 835), ('H100', 989), ('H200 NVL', 835), ('H200', 989),
-         ('GH200', 989), ('B200', 2250), ('A100', 312), ('A800', 312), ('L40S', 362),
-         ('RTX 4090', 165), ('L4', 121), ('V100', 125), ('A10G', 70), ('A10', 125), ('T4', 65))
 BATCHES = dict(small=(1024, 512), base=(512, 256), large=(256, 128), huge=(128, 64))
-CHECKED = 4  # images whose losses are compared
 
 
 class Speed(NamedTuple):
@@ -66,138 +48,22 @@ class Speed(NamedTuple):
     size: int
 
 
-def peak_of(device: str) -> Optional[float]:
-    """TFLOP/s of this GPU; None where it is not known."""
-    if device != 'cuda':
-        return None
-    name = torch.cuda.get_device_name()
-    return next((peak for part, peak in PEAKS if part in name), None)
-
-
-class Setup:
-    """Weights, labels and configs that both ways begin with.
-
-    Args:
-        cfg: Of a training.
-        device: ``'cpu'`` or ``'cuda'``.
-    """
-
-    def __init__(self, cfg: Config, device: str):
-        init_default_scope('mmpretrain')
-        self.cfg, self.device = cfg, device
-        if 'pretrained' in cfg.model:
-            cfg.model.pretrained = None
-        self.flops = count_flops(cfg.model)
-        self.pretraining = cfg.model.type == 'MAE'
-        torch.manual_seed(0)
-        model = self._build()
-        self.weights = {name: value.cpu() for name, value in model.state_dict().items()}
-
-    def _build(self) -> nn.Module:
-        with torch.device(self.device):
-            return MODELS.build(self.cfg.model).to(self.device)
-
-    def ours(self) -> nn.Module:
-        """Our model with the weights."""
-        model = self._build()
-        model.load_state_dict(self.weights)
-        return model.train()
-
-    def authors(self) -> nn.Module:
-        """The authors' model with the same weights."""
-        with torch.device('meta'):
-            like = MODELS.build({**self.cfg.model, 'data_preprocessor': None})
-        if not self.pretraining:  # what is on no device has no value
-            like.adversary['neck'].scale = torch.tensor(self.cfg.model.adversary.neck.scale)
-        with torch.device(self.device):
-            model = (AuthorsMAE if self.pretraining else AuthorsClassifier)(like)
-        known = to_fmae(self.weights).weights
-        missing, left = model.load_state_dict(known, strict=False)
-        left = [name for name in left if not name.startswith('norm.')]  # unused in fine-tuning
-        if missing or left:
-            raise RuntimeError(f'the two models differ: {missing + left}')
-        return model.to(self.device).train()
-
-    def batch(self, size: int) -> dict:
-        """As a loader of ours gives it: uint8, pinned."""
-        side = self.cfg.model.backbone.img_size
-        images = torch.randint(0, 256, (size, side, side, 3), dtype=torch.uint8)
-        if self.device == 'cuda':
-            images = images.pin_memory()
-        return dict(inputs=images.permute(0, 3, 1, 2),
-                    data_samples=random_samples(self.cfg.model, size))
-
-    def normalised(self, size: int) -> Tuple[Tensor, ...]:
-        """As the authors' loader gives it: float32, pinned, and labels."""
-        side = self.cfg.model.backbone.img_size
-        parts = [torch.randn(size, 3, side, side)]
-        if not self.pretraining:
-            samples = random_samples(self.cfg.model, size)
-            parts += [torch.stack([sample.gt_score for sample in samples]),
-                      torch.tensor([sample.subject for sample in samples])]
-        return tuple(part.pin_memory() if self.device == 'cuda' else part for part in parts)
-
-
-class OurStep:
-    """A training step as MMEngine's loop makes it with our configs.
-
-    Args:
-        setup: See :class:`Setup`.
-        size: Images of a batch.
-        compiled: Whether blocks are compiled.
-    """
-
-    def __init__(self, setup: Setup, size: int, compiled: bool):
-        self.model = setup.ours()
-        self.optim_wrapper = build_wrapper(self.model, setup.cfg, setup.device)
-        if compiled:
-            compile_blocks(self.model)
-        self.batch = setup.batch(size)
-        self.losses = Deferred()
-
-    def __call__(self) -> None:
-        values = self.model.train_step(self.batch, self.optim_wrapper)
-        self.losses.send(values)
-        for arrived in self.losses.receive(leave=1):
-            if not all(map(math.isfinite, arrived.values.values())):
-                raise FloatingPointError(f'losses {arrived.values}')
-
-
-def same_loss(setup: Setup) -> Tuple[float, float]:
-    """Loss of ours and of the authors', on the same images, masks and weights, in fp32."""
-    batch = setup.normalised(CHECKED)
-    found = []
-    for build in (setup.ours, setup.authors):
-        model = build().eval()
-        parts = [part.to(setup.device) for part in batch]
-        torch.manual_seed(1)
-        with torch.no_grad():
-            if build == setup.authors:
-                found.append(float(model(*parts)))
-            else:
-                samples = random_samples(setup.cfg.model, CHECKED)
-                for i, sample in enumerate(samples if len(parts) > 1 else ()):
-                    sample.set_gt_score(parts[1][i])
-                    sample.set_field(int(parts[2][i]), 'subject', field_type='metainfo')
-                torch.manual_seed(1)
-                losses = model(parts[0], samples, mode='loss')
-                found.append(float(model.parse_losses(losses)[0]))
-    return found[0], found[1]
-
-
 def seconds(step: Callable[[], None], device: str, steps: int, warmup: int) -> float:
-    """Of a step, the mean of ``steps`` in a row; the device is waited for at both ends."""
-    def wait() -> None:
-        if device == 'cuda':
-            torch.cuda.synchronize()
-
+    """Of a step: on a GPU the mean of ``steps`` in a row, on a CPU the quickest of them."""
     for _ in range(warmup):
         step()
-    wait()
+    if device == 'cpu':
+        times = []
+        for _ in range(steps):
+            start = time.perf_counter()
+            step()
+            times.append(time.perf_counter() - start)
+        return min(times)
+    torch.cuda.synchronize()
     start = time.perf_counter()
     for _ in range(steps):
         step()
-    wait()
+    torch.cuda.synchronize()
     return (time.perf_counter() - start) / steps
 
 
@@ -231,7 +97,8 @@ class Race:
         """A step of a way."""
         setup, optimizer = self.setup, self.setup.cfg.optim_wrapper
         if way.startswith('ours'):
-            return OurStep(setup, size, compiled=way == 'ours, compiled')
+            return OurStep(setup, size, way == 'ours, compiled',
+                           self.args.warmup + self.args.steps + 1)
         decay = optimizer.get('paramwise_cfg', {}).get('layer_decay_rate', 1.)
         return AuthorsStep(setup.authors(), optimizer.optimizer, decay, setup.normalised(size),
                            foreach=False if way == "authors' way, AdamW of their day" else None)
@@ -334,7 +201,8 @@ def parse(argv: Optional[List[str]], what: str, budget: float, arch: Sequence[st
             raise ValueError(f'--{name.replace("_", "-")} {values} must be at least 1.')
     if args.device == 'cuda' and not torch.cuda.is_available():
         raise ValueError('--device cuda: no such device here. Remedy: --device cpu.')
-    args.peak_tflops = args.peak_tflops or peak_of(args.device)
+    if args.device == 'cuda':
+        args.peak_tflops = args.peak_tflops or peak_tflops()
     if args.compile is None:
         args.compile = args.device == 'cuda'
     return args

@@ -34,10 +34,9 @@ from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
 import fmae_iat_plugin.full  # noqa: F401  registers
+from fmae_iat_plugin.engine import model_flops
 from fmae_iat_plugin.errors import say_error
 
 IMAGES = dict(Face9M=9_000_000, BP4D=146_423 * 2 // 3, BP4DPlus=197_629 * 3 // 4,
@@ -76,14 +75,10 @@ def random_samples(model: ConfigDict, size: int) -> list:
 
 def count_flops(model: ConfigDict) -> int:
     """Forward and backward of one image; on shapes alone, so nothing is computed."""
-    samples = [sample.to('meta') for sample in random_samples(model, 1)]
     with torch.device('meta'):
         net = MODELS.build({**model, 'data_preprocessor': None}).train()
         image = torch.rand(1, 3, model.backbone.img_size, model.backbone.img_size)
-        with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-            loss, _ = net.parse_losses(net(image, samples, mode='loss'))
-            loss.backward()
-    return counter.get_total_flops()
+    return model_flops.count_flops(net, image, random_samples(model, 1))
 
 
 def build_wrapper(model: torch.nn.Module, cfg: Config, device: str) -> OptimWrapper:

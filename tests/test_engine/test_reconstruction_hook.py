@@ -7,6 +7,7 @@ import torch
 from mmengine.config import Config
 from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
+from PIL import Image
 
 from fmae_iat_plugin.engine import ReconstructionHook
 from fmae_iat_plugin.engine.reconstruction_hook import reconstructions
@@ -68,6 +69,17 @@ def test_only_hidden_patches_are_predicted(mae, inputs, monkeypatch):
     patch = shown[at[0], row:row + PATCH, column:column + PATCH]
     expected = ((patch - mean) / std).mean() * std + mean
     np.testing.assert_allclose(predicted[tuple(at)], expected, atol=1)
+
+
+def test_images_of_other_sizes_are_resized(mae, inputs):
+    """As Pillow does it; those that fit stay as they are."""
+    large = np.asarray(Image.effect_mandelbrot((70, 90), (-2, -1.5, 1, 1.5), 90).convert('RGB'))
+    bgr = torch.from_numpy(large[..., ::-1].copy()).permute(2, 0, 1)
+    shown, _, _ = columns(reconstructions(mae, [inputs[0], bgr, inputs[1]]))
+    expected = np.asarray(Image.fromarray(large).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+    np.testing.assert_allclose(shown[1].astype(int), expected, atol=6)  # clips between two passes
+    rgb = inputs.numpy().transpose(0, 2, 3, 1)[..., ::-1]
+    np.testing.assert_array_equal(shown[[0, 2]], rgb[:2])
 
 
 def test_the_hook_draws_at_its_epochs(mae, inputs, make_runner):

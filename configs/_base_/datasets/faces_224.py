@@ -21,6 +21,7 @@ train_dataloader = dict(
     batch_size=64,  # the total over all GPUs
     num_workers=8,
     persistent_workers=True,
+    pin_memory=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     batch_sampler=dict(type='TotalBatchSampler', drop_last=True),
     collate_fn=dict(type='default_collate'),

@@ -113,7 +113,7 @@ class LinearIdentityHead(BaseModule):
                     'model.adversary.head.num_subjects to the number of subjects of the data set, '
                     'those of the test fold included (BP4D 41, BP4D+ 140, DISFA 27; at least '
                     f'{subject + 1} here).')
-        return torch.tensor(subjects, device=device)
+        return torch.tensor(subjects).to(device, non_blocking=True)
 
     def loss(self, feats: Tuple[torch.Tensor],
              data_samples: List[DataSample]) -> Dict[str, torch.Tensor]:
