@@ -73,7 +73,7 @@ while IFS=';' read -r name version expected packages; do
     [[ "$name" == *"${1:-}"* ]] || continue
     python="$(python_of "${version# }" | tail -n 1)"
     if [ -z "$python" ]; then
-        echo "| $name | not run: no Python $version here |"
+        echo "| $name | not run: no Python ${version# } here |"
         continue
     fi
     # shellcheck disable=SC2086  # a list of packages

@@ -6,7 +6,8 @@ import sys
 try:
     from fmae_iat_plugin.experiments.stack_check import main
 except ImportError as error:  # the stack does not fit: the row says so in the words of the package
-    sys.stdout.write(f'| {sys.argv[1]} | refused: {" ".join(str(error).split())} | - | - | - | - | - |\n')
+    words = ' '.join(str(error).split())
+    sys.stdout.write(f'| {sys.argv[1]} | refused: {words} | - | - | - | - | - |\n')
     sys.exit(3)
 
 if __name__ == '__main__':
