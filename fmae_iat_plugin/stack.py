@@ -18,6 +18,7 @@ import io
 import os
 import re
 import sys
+from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
@@ -32,8 +33,8 @@ _ROOMS = ('fmae_iat_plugin.evaluation', 'fmae_iat_plugin.datasets', 'fmae_iat_pl
 
 #: import name -> (lowest version, first version out of range, distribution to install)
 STACK = MappingProxyType({
-    'torch': ('2.6', '2.13', 'torch'),
-    'torchvision': ('0.21', '0.28', 'torchvision'),
+    'torch': ('2.6', '2.16', 'torch'),
+    'torchvision': ('0.21', '0.30', 'torchvision'),
     'mmengine': ('0.10', '1.0', 'onedl-mmengine'),
     'mmcv': ('2.0', '2.5', 'onedl-mmcv'),
     'mmpretrain': ('1.2', '2.0', 'onedl-mmpretrain'),
@@ -43,6 +44,24 @@ STACK = MappingProxyType({
 REMEDY = ("install the stack at versions tested together with "
           "`pip install 'fmae_iat_plugin[stack]'` (from a clone: `pip install -e '.[stack]'`). "
           'Keep one family only: the original OpenMMLab distributions or onedl-*, never both.')
+
+
+#: Pythons for which wheels of mmcv with its compiled operators are published
+_PREBUILT = ((3, 10), (3, 12))
+
+
+def mmcv_ops_remedy(python: tuple = sys.version_info[:2]) -> str:
+    """How to get mmcv with its compiled operators, which mmdet's models need.
+
+    Args:
+        python: (major, minor) of the interpreter.
+    """
+    build = '`bash tools/misc/build_mmcv_ops.sh` in a checkout builds and installs them'
+    if tuple(python) in _PREBUILT:
+        return ('`pip install onedl-mim`, then `mim install onedl-mmcv` takes the wheel with the '
+                f'compiled operators for this torch if there is one; else {build}')
+    return (f'no wheel with the compiled operators is published for Python {python[0]}.{python[1]} '
+            f'(there are for {" and ".join(f"{a}.{b}" for a, b in _PREBUILT)}): {build}')
 
 
 def _release(version: str) -> tuple:
@@ -70,15 +89,33 @@ def check_stack(stack=STACK) -> dict:
             version = importlib.import_module(name).__version__
         # mmpretrain asserts its own ranges; torchvision without its operators is a RuntimeError
         except (ImportError, AssertionError, RuntimeError) as error:
+            remedy = mmcv_ops_remedy() if 'mmcv._ext' in str(error) else REMEDY
             raise ImportError(
                 f'fmae_iat_plugin needs `{name}` >= {low}, < {high} (distribution '
-                f'`{distribution}`), but importing it failed: {error}. Remedy: {REMEDY}'
+                f'`{distribution}`), but importing it failed: {error}. Remedy: {remedy}'
             ) from error
         if not _release(low) <= _release(version) < _release(high):
             raise ImportError(f'fmae_iat_plugin needs `{name}` >= {low}, < {high}, but {version} '
                               f'is installed. Remedy: {REMEDY}')
         found[name] = version
+    if 'mmengine' in found:
+        _check_setuptools()
     return found
+
+
+def _check_setuptools() -> None:
+    """The original mmengine looks packages up by ``pkg_resources`` once a config is read.
+
+    Raises:
+        ImportError: If it is installed, and ``pkg_resources`` is not.
+    """
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        version = metadata.version('mmengine')
+        if find_spec('pkg_resources') is None:
+            raise ImportError(
+                f'mmengine {version} needs `pkg_resources`, which setuptools has no longer from '
+                "version 82 on. Remedy: pip install 'setuptools<82', or the maintained "
+                'onedl-mmengine instead of mmengine.')
 
 
 def import_quietly() -> None:

@@ -82,8 +82,15 @@ class Damage:
 
 
 def import_av():
-    """PyAV, which takes its time to load."""
+    """PyAV, which takes its time to load.
+
+    Raises:
+        ImportError: If it is a version whose frames and errors differ from those that are tested.
+    """
     import av
+    if int(av.__version__.split('.')[0]) >= 19:
+        raise ImportError(f'PyAV {av.__version__} is installed, which reads some videos otherwise. '
+                          "Remedy: pip install 'av>=14.2,<19'.")
     return av
 
 

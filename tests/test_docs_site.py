@@ -112,7 +112,7 @@ def test_the_dated_numbers_are_those_of_the_pages(repo):
     text = (repo / 'docs/en/speed_accuracy.md').read_text(encoding='utf-8')
     rows = re.findall(r'^\| (?!what|-)([^|]*)\|([^|]*)\| (\d{4}-\d\d-\d\d) \| \[[^\]]*\]\(([^#]*)#',
                       text, re.MULTILINE)
-    assert len(rows) == 14
+    assert len(rows) == len(re.findall(r'-\d\d-\d\d \|', text)) >= 16
     for what, numbers, _, page in rows:
         quoted = Path(repo, 'docs/en', page).read_text(encoding='utf-8')
         for number in re.findall(r'\d[\d,]*(?:\.\d+)?', numbers):

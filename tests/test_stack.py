@@ -1,14 +1,16 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """The check of the stack, and that no OpenMMLab distribution is a core dependency."""
 
+import importlib.util
 import re
 import subprocess
 import sys
 import types
+from importlib import metadata
 
 import pytest
 
-from fmae_iat_plugin.stack import STACK, check_stack
+from fmae_iat_plugin.stack import STACK, check_stack, mmcv_ops_remedy
 
 
 def test_the_installed_stack_passes():
@@ -51,6 +53,44 @@ def test_a_package_that_refuses_its_own_stack_says_what_to_install(monkeypatch, 
         check_stack({'asserting': ('1.0', '2.0', 'asserting')})
     with pytest.raises(ImportError, match='operator nms does not exist.*Remedy'):
         check_stack({'broken': ('1.0', '2.0', 'broken')})
+
+
+@pytest.mark.parametrize('python, words', [
+    ((3, 10), 'mim install onedl-mmcv'), ((3, 12), 'mim install onedl-mmcv'),
+    ((3, 11), 'no wheel with the compiled operators is published for Python 3.11')])
+def test_the_remedy_names_the_wheel_of_this_python(monkeypatch, tmp_path, python, words):
+    remedy = mmcv_ops_remedy(python)
+    assert words in remedy and 'bash tools/misc/build_mmcv_ops.sh' in remedy
+    monkeypatch.setattr('fmae_iat_plugin.stack.mmcv_ops_remedy', lambda: remedy)
+    (tmp_path / 'without_ops.py').write_text("raise ImportError(\"No module named 'mmcv._ext'\")")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ImportError, match=re.escape(f"'mmcv._ext'. Remedy: {remedy}")):
+        check_stack({'without_ops': ('1.0', '2.0', 'onedl-mmcv')})
+
+
+@pytest.mark.parametrize('original, setuptools, refused', [
+    (True, '84.2.1', True), (True, '81.0.0', False), (False, '84.2.1', False)])
+def test_the_original_mmengine_is_refused_without_pkg_resources(monkeypatch, original, setuptools,
+                                                                refused):
+    """mmengine 0.10.7 imports it where a config is read, long after its own import."""
+    version, find_spec = metadata.version, importlib.util.find_spec
+
+    def installed(name):
+        if name == 'mmengine':
+            if not original:
+                raise metadata.PackageNotFoundError(name)
+            return '0.10.7'
+        return version(name)
+
+    monkeypatch.setattr('fmae_iat_plugin.stack.metadata.version', installed)
+    monkeypatch.setattr('fmae_iat_plugin.stack.find_spec', lambda name: (
+        None if int(setuptools.split('.')[0]) >= 82 else object())
+        if name == 'pkg_resources' else find_spec(name))
+    if refused:
+        with pytest.raises(ImportError, match="mmengine 0.10.7 needs.*'setuptools<82'"):
+            check_stack({'mmengine': STACK['mmengine']})
+    else:
+        check_stack({'mmengine': STACK['mmengine']})
 
 
 def names(repo, file):

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from fmae_iat_plugin.videos import Damage, count_frames, read_video, turned
+from fmae_iat_plugin.videos import Damage, count_frames, import_av, read_video, turned
 
 SIZE = 64, 48
 
@@ -225,3 +225,9 @@ def test_a_cover_alone_is_no_film(tmp_path):
         assert box.streams.video[0].disposition & av.stream.Disposition.attached_pic
     frames, damage = read(path)
     assert frames == [] and damage.errors == ['no video stream'] and count_frames(path) == 0
+
+
+def test_a_version_that_reads_otherwise_is_refused(monkeypatch):
+    monkeypatch.setattr(av, '__version__', '19.0.2')
+    with pytest.raises(ImportError, match=r"PyAV 19.0.2 .* Remedy: pip install 'av>=14.2,<19'"):
+        import_av()

@@ -12,6 +12,7 @@ from mmengine.logging import MMLogger
 from mmengine.model.utils import revert_sync_batchnorm
 from mmengine.registry import DefaultScope
 
+from fmae_iat_plugin.stack import mmcv_ops_remedy
 from fmae_iat_plugin.weights.pretrained import read_state_dict
 
 from .detections import Detections
@@ -29,7 +30,7 @@ def import_mmdet():
         import mmdet.apis  # noqa: F401
     except (ImportError, AssertionError) as error:  # mmdet asserts the range of mmcv's version
         raise CropError(f'mmdet with the compiled ops of mmcv cannot be imported ({error}). '
-                        'Remedy: bash tools/misc/build_mmcv_ops.sh, or the detector dlib.'
+                        f'Remedy: {mmcv_ops_remedy()}. Or take the detector dlib.'
                         ) from error
     from mmdet.registry import DATASETS, MODELS
     from mmdet.utils import get_test_pipeline_cfg, register_all_modules

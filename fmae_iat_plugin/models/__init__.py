@@ -6,12 +6,13 @@ import fmae_iat_plugin.full  # noqa: F401  these rooms need the stack
 from .classifiers import RTATL, AUClassifier
 from .data_preprocessor import FaceDataPreprocessor
 from .heads import AUHead, AUIntensityHead, LinearIdentityHead
+from .ibn_resnet import IBNResNetCIFAR
 from .losses import masked_mean
 from .necks import GradReverse
 from .rtatl import AURelationNeck, RoIInpainting, RTATLHead, SingleImageFlow
 
 __all__ = [
     'RTATL', 'AUClassifier', 'AUHead', 'AUIntensityHead', 'AURelationNeck',
-    'FaceDataPreprocessor', 'GradReverse', 'LinearIdentityHead', 'RTATLHead', 'RoIInpainting',
-    'SingleImageFlow', 'masked_mean'
+    'FaceDataPreprocessor', 'GradReverse', 'IBNResNetCIFAR', 'LinearIdentityHead', 'RTATLHead',
+    'RoIInpainting', 'SingleImageFlow', 'masked_mean'
 ]

@@ -139,7 +139,10 @@ def stages(infer: AUInferencer, video: Path, cores: int) -> tuple:
         result, *used[name] = on_one_and_all(work, cores)
         return result
 
-    pairs = stage('read', lambda: list(read_items(find_inputs(str(video)), 1, [])))
+    skipped: list = []
+    pairs = stage('read', lambda: list(read_items(find_inputs(str(video)), 1, skipped)))
+    if not pairs:
+        raise ValueError(f'{video} cannot be read: {skipped}. Remedy: give another --video.')
     images = [frame.image for _, frame in pairs]
     found = stage('detect', lambda: [infer.detector([image])[0] for image in images])
     chosen = [select_faces(faces, image.shape[1], image.shape[0], infer.crop.faces)
