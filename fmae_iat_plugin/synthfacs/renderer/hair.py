@@ -12,8 +12,9 @@ _STYLES = dict(bald=(0, 0, None, -.5), short=(.10, .03, None, 0), parted=(.17, .
                curly=(.36, .24, None, .04), fringe=(.16, .16, 1.7, .44))
 
 
-def _strands(raster, rng, style):
-    """Noise of about [-1, 1], stretched along the hair."""
+def strands_of(curves, raster):
+    """Noise of about [-1, 1], stretched along the hair, [H, W]."""
+    rng, style = np.random.default_rng([curves.id.seed, 7]), curves.id.hair_style
     x, y = raster.grid
     part = -0.35 if style == 'parted' else 0.0
     angle = np.arctan2(x - part, y + 2.7)
@@ -46,13 +47,12 @@ def hairline(identity, x):
     return line
 
 
-def paint_hair(layers, curves, rho, rng, back):
+def paint_hair(layers, curves, rho, strands, back):
     """Paint the hair behind (``back``) or on the head."""
     i, r = curves.id, layers.raster
     crown, sides, length, _ = _STYLES[i.hair_style]
     x, y = r.grid
     colour = bgr(i.hair_colour)
-    strands = _strands(r, np.random.default_rng([i.seed, 7]), i.hair_style)
     ragged = 0.016 * strands
     volume = 0.6 + 0.8 * i.hair_volume
     up = np.clip((0.35 - y) / 1.6, 0, 1)
@@ -114,19 +114,18 @@ def paint_brows(layers, curves, rng):
         outline = np.concatenate([middle + np.stack([0 * t, -half], -1),
                                   (middle + np.stack([0 * t, half], -1))[::-1]])
         fill = np.maximum(fill, r.polygon(outline))
-        for s in np.sort(rng.random(int(70 + 130 * i.brow_density))):
-            k = s * 46.99
-            a = middle[int(k)]
-            h = half[int(k)]
-            root = a + [0, rng.uniform(-.7, 1.0) * h]
-            lean = np.interp(s, [0, .2, .6, 1], [.15, .55, .9, 1.0])
-            rise = np.interp(s, [0, .25, .6, 1], [-1.0, -.6, -.18, .30])
-            length = rng.uniform(.045, .085) * np.interp(s, [0, .5, 1], [.8, 1.1, .7])
-            tip = root + length * np.array([side * lean, rise])
-            hairs.append(np.stack([root, tip]))
+        s = np.sort(rng.random(int(70 + 130 * i.brow_density)))
+        place, size = rng.random((len(s), 2)).T    # as rng.uniform for one hair after another
+        k = (s * 46.99).astype(int)
+        root = middle[k] + np.stack([0 * s, (-.7 + (1.0 + .7) * place) * half[k]], -1)
+        lean = np.interp(s, [0, .2, .6, 1], [.15, .55, .9, 1.0])
+        rise = np.interp(s, [0, .25, .6, 1], [-1.0, -.6, -.18, .30])
+        length = (.045 + (.085 - .045) * size) * np.interp(s, [0, .5, 1], [.8, 1.1, .7])
+        tip = root + length[:, None] * np.stack([side * lean, rise], -1)
+        hairs.append(np.stack([root, tip], 1))
     sigma = max(.012 * r.per_unit, .5)
     soft = cv2.GaussianBlur(fill, (0, 0), sigma)
-    strokes = r.strokes(hairs, .009)
+    strokes = r.strokes(np.concatenate(hairs), .009)
     grain = 1 + .10 * np.clip(r.noise(rng, .03), -2, 2)
     mask = np.clip(soft * (.34 + .34 * i.brow_density) * grain + .62 * strokes, 0, .95)
     layers.tint(mask, colour)
@@ -162,12 +161,11 @@ def paint_beard(layers, curves, rho, rng):
     layers.gloss *= 1 - .8 * mask
 
 
-def paint_locks(layers, curves, rho):
+def paint_locks(layers, curves, strands):
     """Paint long hair that falls in front of ears and the edges of the cheeks."""
     i, r = curves.id, layers.raster
     crown, sides, length, _ = _STYLES[i.hair_style]
     x, y = r.grid
-    strands = _strands(r, np.random.default_rng([i.seed, 7]), i.hair_style)
     volume = 0.6 + 0.8 * i.hair_volume
     inner = i.face_width * (.985 - .06 * np.clip((y + .3) / 1.2, 0, 1)) + .02 * strands * .4
     inner = inner + .10 * np.clip(y - 1.5, 0, 1)

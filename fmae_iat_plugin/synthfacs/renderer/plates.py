@@ -55,16 +55,17 @@ class Plates:
     def _paint(self, rng):
         layers, curves = Layers(self.raster), self.curves
         _, rho = relief.polar(curves, self.raster)
-        hair.paint_hair(layers, curves, rho, rng, back=True)
+        strands = hair.strands_of(curves, self.raster)
+        hair.paint_hair(layers, curves, rho, strands, back=True)
         skin.paint_body(layers, curves, rng)
         if self.identity.hair_style not in ('long', 'bob', 'fringe'):
             skin.paint_ears(layers, curves)
-        skin.paint_face(layers, curves, rng)
+        skin.paint_face(layers, curves, rho, rng)
         hair.paint_beard(layers, curves, rho, rng)
-        hair.paint_hair(layers, curves, rho, rng, back=False)
+        hair.paint_hair(layers, curves, rho, strands, back=False)
         hair.paint_brows(layers, curves, rng)
         if self.identity.hair_style in ('long', 'bob', 'fringe'):
-            hair.paint_locks(layers, curves, rho)
+            hair.paint_locks(layers, curves, strands)
         return layers
 
 

@@ -32,6 +32,13 @@ class Raster:
         """Array index coordinates (0 is the centre of the first pixel) of face-plane points."""
         return (np.asarray(points) - (self.x0, self.y0)) * self.per_unit - 0.5
 
+    def box(self, x0, x1, y0, y1):
+        """The rows and columns whose points lie in a rectangle, two slices."""
+        (left, top), (right, bottom) = self.to_pixels([(x0, y0), (x1, y1)])
+        first, last = np.clip(np.floor([[top, left], [bottom + 2, right + 2]]), 0, self.pixels
+                              ).astype(int)
+        return slice(first[0], last[0]), slice(first[1], last[1])
+
     @cached_property
     def indexing(self):
         """The affine map of :meth:`to_pixels`, [2, 3], for cv2.transform."""
@@ -56,15 +63,14 @@ class Raster:
         """Coverage of thin strokes.
 
         Args:
-            lines (Iterable): Arrays [n, 2] of face-plane points.
+            lines (np.ndarray): Face-plane points, [lines, points of a line, 2].
             width (float): Width in face units; at least half a pixel is drawn.
             fine (int): Supersampling.
         """
         canvas = np.zeros((self.pixels * fine,) * 2, np.uint8)
         thick = max(1, int(round(width * self.per_unit * fine)))
-        scaled = [np.round((self.to_pixels(line) * fine + (fine - 1) / 2) * 16).astype(np.int32)
-                  for line in lines]
-        cv2.polylines(canvas, scaled, False, 255, thick, cv2.LINE_AA, 4)
+        scaled = np.round((self.to_pixels(lines) * fine + (fine - 1) / 2) * 16).astype(np.int32)
+        cv2.polylines(canvas, list(scaled), False, 255, thick, cv2.LINE_AA, 4)
         small = cv2.resize(canvas, (self.pixels,) * 2, interpolation=cv2.INTER_AREA)
         return small.astype(np.float32) / 255
 
@@ -111,16 +117,42 @@ class Layers:
         self.gloss = np.zeros(size, np.float32)
         self.alpha = np.zeros(size, np.float32)
 
+    def darken(self, box, share, colour=1.0):
+        """Multiply what is in ``box`` by 1 - ``share``, and channels as much as ``colour``."""
+        self.colour[box] *= 1 - share[..., None] * np.float32(colour)
+
     def over(self, mask, colour, slope=None, open_=1.0, gloss=0.0):
         """Lay a new surface over the present one, with coverage ``mask``."""
+        box = _box(mask)
+        mask = mask[box]
         m = mask[..., None]
-        self.colour += m * (colour - self.colour)
+        self.colour[box] += m * (_part(colour, box) - self.colour[box])
         if slope is not None:
-            self.slope += m * (np.stack(slope, -1) - self.slope)
-        self.open += mask * (open_ - self.open)
-        self.gloss += mask * (gloss - self.gloss)
-        self.alpha = np.maximum(self.alpha, mask)
+            self.slope[box] += m * (np.stack(slope, -1)[box] - self.slope[box])
+        self.open[box] += mask * (_part(open_, box) - self.open[box])
+        self.gloss[box] += mask * (_part(gloss, box) - self.gloss[box])
+        self.alpha[box] = np.maximum(self.alpha[box], mask)
 
-    def tint(self, mask, colour):
-        """Change the colour only."""
-        self.colour += mask[..., None] * (np.asarray(colour, np.float32) - self.colour)
+    def tint(self, mask, colour, box=None):
+        """Change the colour only; in ``box`` if the mask is that of a box."""
+        if box is None:
+            box = _box(mask)
+            mask, colour = mask[box], _part(colour, box)
+        change = np.asarray(colour, np.float32) - self.colour[box]
+        self.colour[box] += mask[..., None] * change
+
+
+def _box(mask):
+    """The rows and columns that hold all of a mask that is not 0."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not rows.size:
+        return slice(0), slice(0)
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
+def _part(value, box):
+    """Of something that is broadcast to the rows and columns of a raster."""
+    shape = np.shape(value)
+    if len(shape) < 2:
+        return value
+    return value[tuple(slice(None) if side == 1 else part for side, part in zip(shape, box))]

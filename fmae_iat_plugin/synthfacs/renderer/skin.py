@@ -56,11 +56,10 @@ def paint_ears(layers, curves):
         layers.over(ear, skin, slope=(dx, dy), open_=0.86 - 0.45 * hollow, gloss=.06)
 
 
-def paint_face(layers, curves, rng):
+def paint_face(layers, curves, rho, rng):
     """Paint the face without hair, brows and beard."""
     i, r = curves.id, layers.raster
     n = curves.nose_base_y
-    _, rho = relief.polar(curves, r)
     depth = relief.skull(rho) + relief.features(curves, r)
     pores = r.noise(rng, 0.035) * 0.0006 + r.noise(rng, 0.13) * 0.0010
     dx, dy = relief.soft_limit(r.slope(depth + pores))
@@ -99,20 +98,25 @@ def paint_face(layers, curves, rng):
     _nostrils(layers, curves)
     _lips(layers, curves, rng)
     _lids(layers, curves)
-    return rho
+
+
+# Beyond the boxes below, what is painted rounds to no change.
 
 
 def _nostrils(layers, curves):
     i, r = curves.id, layers.raster
     n = curves.nose_base_y
     for side in SIDES:
-        u = (r.x - side * (i.nose_width * .46)) * side
-        v = r.y - (n - .030) + 0.25 * u
+        middle = side * (i.nose_width * .46)
+        box = r.box(*sorted((middle - side * .26, middle + side * .32)), n - .42, n + .17)
+        x, y = r.x[:, box[1]], r.y[box[0]]
+        u = (x - middle) * side
+        v = y - (n - .030) + 0.25 * u
         hole = np.exp(-0.5 * ((np.hypot(u / .070, v / .027)) ** 3))
-        layers.colour *= 1 - (hole * .72)[..., None] * np.float32([1, 1, .90])
+        layers.darken(box, hole * .72, [1, 1, .90])
         wing = np.exp(-0.5 * ((np.hypot((u - .115) / .095, (v + .055) / .105) - 1) / .16) ** 2)
-        wing *= np.clip((u - .06) / .06, 0, 1) * r.inside(r.y - (n - .0))
-        layers.colour *= 1 - (wing * .22)[..., None]
+        wing *= np.clip((u - .06) / .06, 0, 1) * r.inside(y - (n - .0))
+        layers.darken(box, wing * .22)
 
 
 def _lips(layers, curves, rng):
@@ -120,9 +124,14 @@ def _lips(layers, curves, rng):
     u = r.x / i.mouth_half_width
     line, top, bottom = (f(u).astype(np.float32) for f in
                          (curves.lip_line, curves.lip_top, curves.lip_bottom))
+    reach, at_corner = i.mouth_half_width + .20, float(curves.lip_line(1.0))
+    box = r.box(-reach, reach, min(top.min(), line.min(), at_corner) - .15,
+                   max(bottom.max(), line.max(), at_corner) + .15)
+    y = r.y[box[0]]
+    u, line, top, bottom = (part[:, box[1]] for part in (u, line, top, bottom))
     soft = 0.022
-    upper = r.inside(top - r.y, soft) * r.inside(r.y - line)
-    lower = r.inside(r.y - bottom, soft) * r.inside(line - r.y)
+    upper = r.inside(top - y, soft) * r.inside(y - line)
+    lower = r.inside(y - bottom, soft) * r.inside(line - y)
     within = r.inside((np.abs(u) - 1.0) * i.mouth_half_width, .03)
     skin = bgr(i.skin)
     rose = skin * np.float32([.66, .58, .86]) + np.float32([14, 2, 8])
@@ -130,17 +139,16 @@ def _lips(layers, curves, rng):
     rose += (.48 if i.makeup == 0.0 else .8) * i.lip_tint * (red - rose)
     if i.makeup > .5:
         rose += (i.makeup - .5) * 1.2 * (np.float32([70, 42, 168]) - rose)
-    lines = 1 + 0.05 * np.clip(r.noise(rng, .03), -1.5, 1.5)[..., None]
-    layers.tint(upper * within * .92, rose * .86 * lines)
-    layers.tint(lower * within * .90, rose * lines)
+    lines = 1 + 0.05 * np.clip(r.noise(rng, .03)[box], -1.5, 1.5)[..., None]
+    layers.tint(upper * within * .92, rose * .86 * lines, box)
+    layers.tint(lower * within * .90, rose * lines, box)
     both = (upper + lower) * within
-    layers.gloss += both * (0.16 + 0.25 * i.makeup - layers.gloss) * .8
+    layers.gloss[box] += both * (0.16 + 0.25 * i.makeup - layers.gloss[box]) * .8
     # the closed line, darkest at the corners
-    near = np.exp(-0.5 * ((r.y - line) / .013) ** 2) * r.inside((np.abs(u) - 1.03) * .4, .02)
-    layers.colour *= 1 - (near * (.50 + .18 * np.minimum(u * u, 1)))[..., None] * \
-        np.float32([1, 1, .85])
-    corner = r.pair(i.mouth_half_width + .005, float(curves.lip_line(1.0)), .030, .022)
-    layers.colour *= 1 - (corner * .36)[..., None]
+    near = np.exp(-0.5 * ((y - line) / .013) ** 2) * r.inside((np.abs(u) - 1.03) * .4, .02)
+    layers.darken(box, near * (.50 + .18 * np.minimum(u * u, 1)), [1, 1, .85])
+    corner = r.pair(i.mouth_half_width + .005, at_corner, .030, .022)
+    layers.darken(box, corner[box] * .36)
 
 
 def _lids(layers, curves):
@@ -148,17 +156,21 @@ def _lids(layers, curves):
     i, r = curves.id, layers.raster
     for side in SIDES:
         u = (r.x - side * i.eye_x) * side / i.eye_half_width
+        up, low, fold = curves.lid_upper(u), curves.lid_lower(u), curves.lid_crease(u)
+        reach = 1.30 * i.eye_half_width
+        box = r.box(side * i.eye_x - reach, side * i.eye_x + reach,
+                       min(up.min(), fold.min()) - .80, max(low.max(), up.max()) + .15)
+        y = r.y[box[0]]
+        u, up, low, fold = (part[:, box[1]] for part in (u, up, low, fold))
         inside = r.inside((np.abs(u) - 1.06) * .2, .03)
-        up, low = curves.lid_upper(u), curves.lid_lower(u)
-        fold = curves.lid_crease(u)
-        crease = np.exp(-0.5 * ((r.y - fold) / .013) ** 2) * r.inside((np.abs(u) - 1.1) * .2, .04)
-        layers.colour *= 1 - (crease * .34)[..., None] * np.float32([1, 1, .9])
+        crease = np.exp(-0.5 * ((y - fold) / .013) ** 2) * r.inside((np.abs(u) - 1.1) * .2, .04)
+        layers.darken(box, crease * .34, [1, 1, .9])
         thick = (0.017 + 0.010 * i.makeup) * (0.75 + 0.35 * np.clip(u, -1, 1.05))
-        lash = np.exp(-np.clip(up + .004 - r.y, 0, 1) / thick) * (r.y < up + .05) * inside
+        lash = np.exp(-np.clip(up + .004 - y, 0, 1) / thick) * (y < up + .05) * inside
         wing = r.inside((np.abs(u - 1.08) - .12) * .2, .02) * np.exp(
-            -0.5 * ((r.y - up + .07 * (u - 1) * .6) / .010) ** 2) * (.35 + .5 * i.makeup)
-        layers.tint(np.clip(lash * (.88 + .10 * i.makeup) + wing, 0, 1), [26, 24, 28])
-        rim = np.exp(-0.5 * ((r.y - low - .006) / .010) ** 2) * inside * (dome(u, .3) > 0)
-        layers.tint(rim * .35, bgr(i.skin) * np.float32([.74, .72, .98]))
-        lower = np.exp(-0.5 * ((r.y - low - .014) / .008) ** 2) * inside * np.clip(u + .7, 0, 1)
-        layers.colour *= 1 - (lower * (.16 + .30 * i.makeup))[..., None]
+            -0.5 * ((y - up + .07 * (u - 1) * .6) / .010) ** 2) * (.35 + .5 * i.makeup)
+        layers.tint(np.clip(lash * (.88 + .10 * i.makeup) + wing, 0, 1), [26, 24, 28], box)
+        rim = np.exp(-0.5 * ((y - low - .006) / .010) ** 2) * inside * (dome(u, .3) > 0)
+        layers.tint(rim * .35, bgr(i.skin) * np.float32([.74, .72, .98]), box)
+        lower = np.exp(-0.5 * ((y - low - .014) / .008) ** 2) * inside * np.clip(u + .7, 0, 1)
+        layers.darken(box, lower * (.16 + .30 * i.makeup))

@@ -7,6 +7,8 @@ A bulge is a Gaussian of height. All grow linearly with the drive.
 import cv2
 import numpy as np
 
+from .on_demand import OnDemand
+
 # drive: [(anchor, points (x outward, y down), width, depth)]
 FURROWS = {
     1: [('origin', [(-.34, -.60), (-.16, -.655), (0, -.64), (.16, -.655), (.34, -.60)], .017, 1.0),
@@ -139,23 +141,27 @@ def fold_maps(curves, raster, slope):
         slope (tuple): Derivatives of the neutral relief in x and y.
 
     Returns:
-        dict: drive -> list of (box of two slices, change of the normal float32 [h, w, 3], share
+        OnDemand: drive -> list of (box of two slices, change of the normal float32 [h, w, 3], share
         of ambient light lost float32 [h, w]).
     """
     strength = 0.75 + 0.5 * curves.id.age
-    maps = {}
-    for drive in dict.fromkeys((*FURROWS, *BULGES)):
-        height, shade = _fold(curves, raster, drive, strength)
-        dx, dy = raster.slope(height)
-        used = ((np.abs(dx) + np.abs(dy) > 0.03) | (shade > 0.01)).astype(np.uint8)
-        used = cv2.dilate(used, np.ones((5, 5), np.uint8))
-        count, _, stats, _ = cv2.connectedComponentsWithStats(used)
-        maps[drive] = []
-        for x, y, w, h, _ in stats[1:count]:
-            box = slice(y, y + h), slice(x, x + w)
-            gx, gy = slope[0][box], slope[1][box]
-            change = _normal(gx + dx[box], gy + dy[box]) - _normal(gx, gy)
-            keep = used[box][..., None]
-            maps[drive].append((box, np.ascontiguousarray(change * keep, np.float32),
-                                shade[box] * keep[..., 0]))
-    return maps
+    return OnDemand((*FURROWS, *BULGES),
+                    lambda drive: _fold_map(curves, raster, slope, drive, strength))
+
+
+def _fold_map(curves, raster, slope, drive, strength):
+    """The list of one drive."""
+    height, shade = _fold(curves, raster, drive, strength)
+    dx, dy = raster.slope(height)
+    used = ((np.abs(dx) + np.abs(dy) > 0.03) | (shade > 0.01)).astype(np.uint8)
+    used = cv2.dilate(used, np.ones((5, 5), np.uint8))
+    count, _, stats, _ = cv2.connectedComponentsWithStats(used)
+    parts = []
+    for x, y, w, h, _ in stats[1:count]:
+        box = slice(y, y + h), slice(x, x + w)
+        gx, gy = slope[0][box], slope[1][box]
+        change = _normal(gx + dx[box], gy + dy[box]) - _normal(gx, gy)
+        keep = used[box][..., None]
+        parts.append((box, np.ascontiguousarray(change * keep, np.float32),
+                      shade[box] * keep[..., 0]))
+    return parts

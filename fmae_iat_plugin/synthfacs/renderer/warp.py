@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from . import muscles, relief
+from .on_demand import OnDemand
 from .raster import Raster
 from .scene import FRAMINGS, Pose, Window
 from .slits import Slit
@@ -37,8 +38,7 @@ class Anatomy:
         self.grid = Raster(span, _GRID)
         x, y = self.grid.grid
         self.points = np.stack([x, y], -1)
-        self.fields = {drive: self._field(drive) for drive in muscles.PULLS}
-        self.fields[26][..., 1] += muscles.JAW_DROP * muscles.jaw_field(curves, x, y)
+        self.fields = OnDemand(muscles.PULLS, self._field)
         _, rho = relief.polar(curves, self.grid)
         skull = np.maximum(relief.skull(rho), -0.45)
         # smoother than the relief for shading, so that a head turn can be inverted
@@ -58,6 +58,8 @@ class Anatomy:
             out += self.grid.blob(x, y, sx, sy)[..., None] * np.float32([dx, dy])
         if drive in muscles.BROW and self.curves.id.eye_anchor:
             out *= muscles.above_eyes(self.curves, self.grid.grid[1])[..., None]
+        if drive == 26:
+            out[..., 1] += muscles.JAW_DROP * muscles.jaw_field(self.curves, *self.grid.grid)
         return out
 
     def _eye(self, side):
