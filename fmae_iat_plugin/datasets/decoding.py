@@ -56,7 +56,7 @@ def unreadable(path: Union[str, Path], error: Exception) -> UnreadableImageError
     return UnreadableImageError(str(path), f'{type(error).__name__}: {error}'.replace('\n', ' '))
 
 
-def decode_image(data: bytes) -> np.ndarray:
+def decode_image(data: bytes, out: Optional[np.ndarray] = None) -> np.ndarray:
     """Decode the bytes of an image file with Pillow, plain JPEG with simplejpeg if it is installed.
 
     Any format Pillow reads becomes three channels: grey and palette images are expanded, CMYK
@@ -66,6 +66,8 @@ def decode_image(data: bytes) -> np.ndarray:
 
     Args:
         data: Content of the image file.
+        out: Contiguous uint8 memory of shape (H, W, 3). A plain JPEG of this size is decoded into
+            it, and the result is ``out``; any other image has memory of its own.
 
     Returns:
         np.ndarray: uint8 BGR image of shape (H, W, 3), the channel order of MMPretrain.
@@ -74,7 +76,7 @@ def decode_image(data: bytes) -> np.ndarray:
         UnidentifiedImageError: If Pillow knows no such format; other errors as Pillow's.
         ValueError: If the numbers have no scale that is known.
     """
-    plain = _plain_jpeg(data)
+    plain = _plain_jpeg(data, out)
     if plain is not None:
         return plain
     try:
@@ -94,7 +96,7 @@ def decode_image(data: bytes) -> np.ndarray:
         return to_bgr(image)
 
 
-def _plain_jpeg(data: bytes) -> Optional[np.ndarray]:
+def _plain_jpeg(data: bytes, out: Optional[np.ndarray] = None) -> Optional[np.ndarray]:
     """A JPEG without anything that Pillow treats specially, to the same values in half the time.
 
     None for every other file, and for one with any damage: whether that is an error is Pillow's
@@ -107,6 +109,9 @@ def _plain_jpeg(data: bytes) -> Optional[np.ndarray]:
         height, width, kind, _ = simplejpeg.decode_jpeg_header(data)
         if kind not in ('YCbCr', 'Gray') or height * width > (Image.MAX_IMAGE_PIXELS or math.inf):
             return None
+        if out is not None and out.shape == (height, width, 3):
+            simplejpeg.decode_jpeg(data, 'BGR', buffer=out)
+            return out
         return simplejpeg.decode_jpeg(data, 'BGR')
     except (ValueError, RuntimeError):
         return None

@@ -21,6 +21,7 @@ from fmae_iat_plugin.media import IMAGE_SUFFIXES, walk
 from .byte_ranges import is_url, walk_store
 from .decoding import UnreadableImageError
 from .exclusion import Exclusion
+from .packing import PackFace, batch_memory
 from .records import Records, list_files
 from .shards import INDEX_NAME, Span, expand_shards, open_shards
 
@@ -89,12 +90,15 @@ class Face9M(BaseDataset):
         self.index_dir = index_dir
         self.skip_file = skip_file
         self._unreadable: Set[str] = set()
+        self._size: Optional[Tuple[int, int]] = None  # of the images of the batch before
         # a place for each worker: adding from several processes would lose some
         self._replaced = torch.zeros(_WORKERS, dtype=torch.int64).share_memory_()
         super().__init__(
             ann_file=ann_file,
             data_root=self.roots[0] if ann_file and self.roots else '',
             **kwargs)
+        steps = self.pipeline.transforms
+        self._packs = bool(steps) and isinstance(steps[-1], PackFace)
 
     def full_init(self) -> None:
         """Find the images; done once, by the constructor or the first use."""
@@ -220,11 +224,15 @@ class Face9M(BaseDataset):
         Raises:
             UnreadableImageError: In a test, or if ``max_refetch`` images in a row are unreadable.
         """
+        return self._sample(idx, None)
+
+    def _sample(self, idx: int, out: Optional[torch.Tensor]) -> dict:
+        """Sample ``idx``, decoded into ``out``, uint8 ``[H, W, 3]``, if that is its size."""
         self.full_init()
         error = UnreadableImageError('', 'no image')
         for number in range(idx, idx + min(self.max_refetch + 1, len(self))):
             try:
-                return self.prepare_data(number % len(self))
+                return self.pipeline({**self.get_data_info(number % len(self)), 'out': out})
             except UnreadableImageError as found:
                 if self.test_mode:
                     raise
@@ -235,8 +243,20 @@ class Face9M(BaseDataset):
         raise error
 
     def __getitems__(self, indices: Sequence[int]) -> List[dict]:
-        """The samples of a batch, as PyTorch's loader asks for them."""
-        return [self[idx] for idx in indices]
+        """The samples of a batch, as PyTorch's loader asks for them.
+
+        With :class:`PackFace`, images of the size of those before are decoded into the memory of
+        the batch.
+        """
+        if self._size is None:
+            memory: Sequence[Optional[torch.Tensor]] = [None] * len(indices)
+        else:
+            memory = batch_memory(len(indices), self._size)
+        samples = [self._sample(idx, out) for idx, out in zip(indices, memory)]
+        if self._packs:
+            height, width = samples[-1]['inputs'].shape[1:]
+            self._size = height, width
+        return samples
 
     @property
     def replaced(self) -> int:

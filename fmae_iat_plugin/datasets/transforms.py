@@ -55,7 +55,8 @@ class LoadFace(BaseTransform):
     """Load an image from a file or a tar shard, or keep the one in memory.
 
     Required keys: ``img`` (an image in memory, kept as it is), or ``img_path`` and, for a
-    member of a tar file, ``tar_path``, ``offset`` and ``size`` in bytes.
+    member of a tar file, ``tar_path``, ``offset`` and ``size`` in bytes. Optional: ``out``, a uint8
+    tensor (H, W, 3) that an image of this size may be decoded into.
     Added keys: ``img`` (uint8 BGR (H, W, 3)), ``img_shape`` and ``ori_shape`` (H, W).
 
     Args:
@@ -81,7 +82,9 @@ class LoadFace(BaseTransform):
         """Add ``img``, ``img_shape`` and ``ori_shape`` to ``results``."""
         if 'img' not in results:
             try:
-                results['img'] = decode_image(self._read(results))
+                out = results.get('out')
+                results['img'] = decode_image(
+                    self._read(results), None if out is None else out.numpy())
             except PICTURE_ERRORS as error:
                 raise unreadable(results['img_path'], error) from error
         results['img_shape'] = results['ori_shape'] = results['img'].shape[:2]

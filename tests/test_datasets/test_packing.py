@@ -2,12 +2,13 @@
 """Batches without copies hold the same numbers as MMPretrain's."""
 
 import numpy as np
+import pytest
 import torch
 from mmengine.dataset import default_collate
 from mmengine.runner import Runner
 from mmpretrain.datasets import PackInputs
 
-from fmae_iat_plugin.datasets import PackFace, face_collate
+from fmae_iat_plugin.datasets import Face9M, LoadFace, PackFace, face_collate
 
 
 def images(*shapes):
@@ -34,10 +35,42 @@ def test_images_of_other_sizes_stay_a_list():
         assert torch.equal(got, torch.from_numpy(face).permute(2, 0, 1))
 
 
+def jpegs(folder, *shapes):
+    import cv2
+    for number, face in enumerate(images(*shapes)):
+        cv2.imwrite(str(folder / f'{number}.jpg'), face)
+    return [cv2.imread(str(folder / f'{number}.jpg')) for number in range(len(shapes))]
+
+
+def test_images_of_one_size_are_decoded_into_the_batch(tmp_path):
+    pytest.importorskip('simplejpeg')
+    faces = jpegs(tmp_path, *[(16, 24)] * 6, (16, 16), (16, 24))
+    dataset = Face9M(str(tmp_path), pipeline=[LoadFace(), PackFace()])
+
+    def batch(*numbers):
+        samples = dataset.__getitems__(numbers)
+        rows = [sample['inputs'] for sample in samples]
+        return face_collate(samples)['inputs'], rows
+
+    def same(got, numbers):
+        truth = [torch.from_numpy(faces[number]).permute(2, 0, 1) for number in numbers]
+        return len(got) == len(truth) and all(map(torch.equal, got, truth))
+
+    copied, rows = batch(0, 1)  # the size is not known yet
+    assert same(copied, (0, 1)) and copied.data_ptr() != rows[0].data_ptr()
+    whole, rows = batch(3, 2, 5)
+    assert same(whole, (3, 2, 5)) and whole.data_ptr() == rows[0].data_ptr()
+    assert whole.is_contiguous(memory_format=torch.channels_last)
+    other, _ = batch(4, 0)
+    assert other.data_ptr() != whole.data_ptr() and same(whole, (3, 2, 5))  # it stays as it is
+    mixed, _ = batch(1, 6)
+    assert isinstance(mixed, list) and same(mixed, (1, 6))
+    for numbers in ((7, 0), (0, 1)):  # after the small one, and then again in one memory
+        assert same(batch(*numbers)[0], numbers)
+
+
 def test_workers_hand_the_same_batches_over(tmp_path):
-    from PIL import Image
-    for number, face in enumerate(images(*[(6, 6)] * 6)):
-        Image.fromarray(face).save(tmp_path / f'{number}.png')
+    faces = jpegs(tmp_path, *[(6, 6)] * 12)
     found = []
     for workers in (0, 2):
         loader = Runner.build_dataloader(dict(
@@ -48,3 +81,5 @@ def test_workers_hand_the_same_batches_over(tmp_path):
         found.append([batch['inputs'] for batch in loader])
         assert all(batch.is_contiguous(memory_format=torch.channels_last) for batch in found[-1])
     assert torch.equal(torch.cat(found[0]), torch.cat(found[1]))
+    assert sorted(face.sum() for face in faces) == sorted(
+        int(face.sum()) for face in torch.cat(found[0]))
