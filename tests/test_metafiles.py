@@ -174,7 +174,7 @@ def count_convolutions(cfg):
     for module in model.modules():
         if isinstance(module, (torch.nn.Linear, torch.nn.Conv2d)):
             module.register_forward_hook(add)
-    small = cfg['backbone'].get('num_stages') or cfg['backbone']['type'] == 'ResNet_CIFAR'
+    small = cfg['backbone'].get('num_stages') or cfg['backbone']['type'] == 'IBNResNetCIFAR'
     side = cfg['backbone'].get('img_size', 64 if small else 224)
     with torch.no_grad():
         model.eval()

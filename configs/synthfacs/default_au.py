@@ -20,7 +20,7 @@ model = dict(
     test_mirror=True,
     data_preprocessor=dict(type='GreyDataPreprocessor'),
     backbone=dict(
-        type='ResNet_CIFAR',
+        type='IBNResNetCIFAR',
         depth=18,
         in_channels=1,
         stem_channels=24,
@@ -84,13 +84,10 @@ optim_wrapper = dict(
     constructor='DefaultOptimWrapperConstructor',
     optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05),
     clip_grad=dict(max_norm=5))
-custom_hooks = _base_.custom_hooks + [
-    dict(type='ChannelsLastHook'),
-    dict(type='EMAHook', momentum=5e-4, update_buffers=True, begin_iter=1000)
-]
+custom_hooks = _base_.custom_hooks + [dict(type='ChannelsLastHook')]
 param_scheduler = dict(
     type='WarmupCosineLR', warmup_epochs=0.5, eta_min=1e-6, convert_to_iter_based=True)
-train_cfg = dict(type='ResumableEpochLoop', max_epochs=9, val_interval=3)
+train_cfg = dict(type='ResumableEpochLoop', max_epochs=5)
 val_cfg = dict()
 test_cfg = dict()
 default_hooks = dict(repeatable=dict(enabled=False))  # as the registered runs drew
