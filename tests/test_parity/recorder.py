@@ -2,6 +2,8 @@
 """A hook that writes down what a training did: batches, losses, learning rates, first weights."""
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import torch
@@ -33,3 +35,12 @@ class ParityRecorder(Hook):
     def after_train(self, runner):
         path = Path(runner.work_dir) / f'record_{get_rank()}.json'
         path.write_text(json.dumps(self.steps))
+
+
+@HOOKS.register_module(force=True)
+class Preempted(Hook):
+    """Signals its own process, of rank 1, after the iteration that ``PREEMPT_AT`` counts."""
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        if get_rank() == 1 and os.environ.get('PREEMPT_AT') == str(runner.iter + 1):
+            os.kill(os.getpid(), signal.SIGTERM)

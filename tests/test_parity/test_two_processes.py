@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from faces import read_batch, write_faces
 
+from fmae_iat_plugin.engine.stopping import STOPPED_CODE
+
 pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parent
@@ -111,14 +113,15 @@ def launch_nodes(config, faces, work_dir):
             NNODES='2', NODE_RANK=rank, PORT=port), '01'))
 
 
-def launch_slurm(config, faces, work_dir, folder):
-    for name, text in (('srun', SRUN), ('scontrol', '#!/bin/bash\necho 127.0.0.1; echo b\n')):
+def launch_slurm(config, faces, work_dir, folder, **variables):
+    scontrol = f'#!/bin/bash\necho "$@" >>{folder}/scontrol.txt; echo 127.0.0.1; echo b\n'
+    for name, text in (('srun', SRUN), ('scontrol', scontrol)):
         (folder / name).write_text(text)
         (folder / name).chmod(0o755)
     path = f'{folder}:{Path(sys.executable).parent}:{os.environ["PATH"]}'
     return [launch(['env', '-u', 'MASTER_ADDR', 'bash', str(ROOT / 'tools' / 'slurm_train.sh'),
                     'partition', 'job', config, str(work_dir)], faces, work_dir, PATH=path,
-                   GPUS='2', GPUS_PER_NODE='0')]
+                   GPUS='2', GPUS_PER_NODE='0', **variables)]
 
 
 @pytest.mark.parametrize('how', ['two machines', 'Slurm'])
@@ -138,3 +141,24 @@ def test_two_nodes_are_one_node(runs, tmp_path, read_trained, assert_same_weight
             for name in ('loss_au', 'loss_id', 'loss'):
                 assert step[name] == pytest.approx(truth[name], abs=1e-5), name
     assert_same_weights(nodes.final, one_node.final, atol=1e-5)
+
+
+def test_a_preempted_job_is_requeued_and_ends_as_the_undisturbed_one(
+        runs, tmp_path, read_trained, assert_same_weights):
+    """Slurm's signal reaches one of two nodes within the second epoch; both save, leave, resume."""
+    faces, _, one_node = runs
+    config, work_dir = str(HERE / 'requeue_config.py'), tmp_path / 'work'
+    asked = tmp_path / 'scontrol.txt'
+    first, = launch_slurm(config, faces, work_dir, tmp_path, SLURM_JOB_ID='4711', PREEMPT_AT='13')
+    assert first.returncode == STOPPED_CODE, first.stdout[-2000:] + first.stderr[-6000:]
+    assert asked.read_text().splitlines().count('requeue 4711') == 1
+    assert not (work_dir / 'record_0.json').exists()  # it was not over
+    again, = launch_slurm(config, faces, work_dir, tmp_path, SLURM_JOB_ID='4711',
+                          SLURM_RESTART_COUNT='1')
+    assert again.returncode == 0, again.stdout[-2000:] + again.stderr[-6000:]
+    resumed = read_trained(work_dir)
+    left = len(resumed.steps)
+    assert 0 < left < 8 and asked.read_text().splitlines().count('requeue 4711') == 1
+    for rank, wanted in zip(resumed.ranks, one_node.ranks, strict=True):
+        assert [step['images'] for step in rank] == [step['images'] for step in wanted[-left:]]
+    assert_same_weights(resumed.final, one_node.final, atol=1e-5)
