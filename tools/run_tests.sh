@@ -10,4 +10,4 @@ export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 "$PYTHON" -m ruff check .
 "$(dirname "$PYTHON")/lint-imports"
 "$PYTHON" -m mypy
-"$PYTHON" -m pytest -q -n auto --maxprocesses 8 --dist loadfile "$@" tests
+"$PYTHON" -m pytest -q "$@" tests

@@ -1,11 +1,10 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """Sizes that a config leaves out are taken from its data: action units and subjects."""
 
-import itertools
-import os
 from copy import deepcopy
 
 from mmengine.config import Config
+from mmengine.logging import MessageHub
 from mmengine.registry import RUNNERS as MMENGINE_RUNNERS
 from mmengine.runner import Runner
 from mmpretrain.registry import DATASETS, RUNNERS
@@ -62,19 +61,12 @@ class ActionUnitRunner(Runner):
         return super().from_cfg(derive_sizes(cfg))
 
 
-_built = itertools.count()
-
-
 def build_runner(cfg: Config) -> Runner:
     """The runner that a config asks for (``runner_type``), or MMEngine's, as the tools do.
 
-    MMEngine names a run by its config and the second in which it begins, and runs of one name in
-    one process share their logs and what they write of them into checkpoints. So the second runner
-    of a process and those after it have a number in their names.
+    MMEngine names the logs of a run by its config and the second in which it begins, and gives
+    runs of one name in one process the same. So what is known by name is forgotten first; an
+    earlier runner keeps its own.
     """
-    number = next(_built)
-    if number and cfg.get('experiment_name') is None:
-        name = os.path.splitext(os.path.basename(cfg.filename or 'run'))[0]
-        cfg = deepcopy(cfg)
-        cfg.experiment_name = f'{name}_{number}'
+    MessageHub._instance_dict.clear()
     return MMENGINE_RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)

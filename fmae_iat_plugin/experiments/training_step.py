@@ -20,7 +20,6 @@ Images of an epoch, unless ``--images`` says otherwise: Face9M 9,000,000; BP4D t
 37,553.
 """
 import argparse
-import resource
 import statistics
 import sys
 import time
@@ -170,6 +169,7 @@ def reset_peak_memory(device: str) -> None:
 
 def peak_memory(device: str) -> str:
     if device == 'cpu':
+        import resource  # Windows has none
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux: KiB
         return f'{peak / 2**30:.2f} GiB resident, of the whole process'
     return f'{torch.cuda.max_memory_allocated() / 2**30:.2f} GiB allocated on the device'

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -35,11 +36,12 @@ chmod +x "$VIRTUAL_ENV/bin/python"
 def compat(repo, tmp_path):
     """Function (filter, breaks): the finished process and the page; only Python 3.11 is here."""
     (tmp_path / 'bin').mkdir()
-    for name, text in (('uv', UV), ('python3.11', '#!/bin/sh\n')):
+    own = f'#!/bin/sh\nexec {sys.executable} "$@"\n'  # `which python3` may be a script of pyenv
+    for name, text in (('uv', UV), ('python3.11', '#!/bin/sh\n'), ('python3', own)):
         (tmp_path / 'bin' / name).write_text(text)
         (tmp_path / 'bin' / name).chmod(0o755)
     for name in ('bash', 'env', 'mktemp', 'rm', 'ls', 'tail', 'grep', 'date', 'dirname', 'mkdir',
-                 'cat', 'chmod', 'python3'):
+                 'cat', 'chmod'):
         (tmp_path / 'bin' / name).symlink_to(shutil.which(name))
     page = tmp_path / 'page.md'
 
