@@ -15,9 +15,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Dict, List, Mapping, Optional
 
-from fmae_iat_plugin.errors import STOPPED, say_error
+from fmae_iat_plugin.errors import exit_code, say_error
 from fmae_iat_plugin.version import __version__
-from fmae_iat_plugin.weights.zoo_index import zoo_root
+from fmae_iat_plugin.weights.zoo_index import configs_root
 
 #: command -> tool, in the order of a user's work; a folder holds one tool for each data set
 COMMANDS = MappingProxyType({
@@ -39,11 +39,7 @@ def tools() -> Path:
     Raises:
         FileNotFoundError: If neither carries it.
     """
-    root = zoo_root()
-    if root is None:
-        raise FileNotFoundError('this installation carries no tools. Remedy: pip install '
-                                '--force-reinstall --no-deps fmae_iat_plugin')
-    return root / 'tools'
+    return configs_root().parent / 'tools'
 
 
 def description(tool: Path) -> str:
@@ -123,14 +119,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
     if arguments[:1] == ['--version']:
         sys.stdout.write(f'{__version__}\n')
         return 0
-    try:
-        folder = tools()
-        return _choose({name: folder / path for name, path in COMMANDS.items()}, arguments)
-    except OSError as error:
-        return say_error(error)
-    except KeyboardInterrupt:
-        sys.stderr.write(STOPPED)
-        return 130
+    return exit_code(lambda: _choose({name: tools() / path for name, path in COMMANDS.items()},
+                                     arguments))
 
 
 if __name__ == '__main__':

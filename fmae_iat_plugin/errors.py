@@ -4,7 +4,7 @@
 import argparse
 import sys
 from contextlib import contextmanager
-from typing import Iterator, Tuple, Type
+from typing import Callable, Iterator, Tuple, Type
 
 #: said after Ctrl-C
 STOPPED = 'Stopped. Give the same command again to continue.\n'
@@ -26,6 +26,23 @@ def say_error(error: Exception) -> int:
     """Write the message as one line to stderr; returns the exit code, 2."""
     sys.stderr.write(f'error: {" ".join(str(error).split())}\n')
     return 2
+
+
+def exit_code(work: Callable[[], int], *errors: Type[Exception]) -> int:
+    """The exit code of a command: that of its work; 2 after an expected error, 130 after Ctrl-C.
+
+    Args:
+        work: Returns an exit code.
+        errors: Classes of errors that the user can mend, in addition to OSError.
+    """
+    expected: Tuple[Type[Exception], ...] = (*errors, OSError)
+    try:
+        return work()
+    except expected as error:
+        return say_error(error)
+    except KeyboardInterrupt:
+        sys.stderr.write(STOPPED)
+        return 130
 
 
 @contextmanager

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from fmae_iat_plugin import cli
+from fmae_iat_plugin.errors import STOPPED
 from fmae_iat_plugin.version import __version__
+from fmae_iat_plugin.weights import zoo_index
 
 #: asks each command for help where the packages of the stack cannot be imported
 WITHOUT_STACK = '''
@@ -73,7 +75,7 @@ def test_a_name_that_is_not_known_is_said(arguments, words, capsys):
     ('import sys; sys.exit(3)', 3, '', ''), ('import sys; sys.exit()', 0, '', ''),
     ('import sys; sys.exit("error: no")', 1, '', 'error: no\n'),
     ('import no_such_package', 2, '', "error: No module named 'no_such_package'\n"),
-    ('raise KeyboardInterrupt', 130, '', cli.STOPPED)])
+    ('raise KeyboardInterrupt', 130, '', STOPPED)])
 def test_arguments_reach_the_tool_and_its_exit_code_the_caller(tool, capfd, text, code, out, err):
     tool(text)
     assert cli.main(['predict', 'a', '--b']) == code
@@ -97,7 +99,7 @@ def test_a_config_of_the_installation_is_found_but_a_file_here_comes_first(repo,
 
 
 def test_an_installation_without_tools_says_so(monkeypatch, capsys):
-    monkeypatch.setattr(cli, 'zoo_root', lambda: None)
+    monkeypatch.setattr(zoo_index, 'zoo_root', lambda: None)
     assert cli.main(['predict']) == 2 and 'Remedy: pip install' in capsys.readouterr().err
 
 

@@ -8,7 +8,7 @@ import runpy
 import cv2
 import pytest
 
-from fmae_iat_plugin.errors import ends_in_words
+from fmae_iat_plugin.errors import STOPPED, ends_in_words, exit_code
 from fmae_iat_plugin.files import whole_file, write_whole
 from fmae_iat_plugin.synthfacs.releases import write_bp4d
 
@@ -28,6 +28,19 @@ def test_ctrl_c(capsys):
     with pytest.raises(SystemExit) as end, ends_in_words():
         raise KeyboardInterrupt
     assert end.value.code == 130 and capsys.readouterr().err.startswith('Stopped. ')
+
+
+def test_exit_codes_of_a_command(capsys):
+    def ends(error):
+        raise error
+
+    assert exit_code(lambda: 1) == 1
+    assert exit_code(lambda: ends(KeyError('x')), KeyError) == 2
+    assert exit_code(lambda: ends(FileNotFoundError('no\nfile'))) == 2
+    assert exit_code(lambda: ends(KeyboardInterrupt())) == 130
+    assert capsys.readouterr().err == "error: 'x'\nerror: no file\n" + STOPPED
+    with pytest.raises(ValueError, match='unexpected'):
+        exit_code(lambda: ends(ValueError('unexpected')), KeyError)
 
 
 @pytest.mark.parametrize('error', [OSError(errno.ENOSPC, 'No space left on device'),

@@ -18,7 +18,6 @@ degrees, light, background. The camera varies in the training
 
 import argparse
 import json
-import sys
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple, Union
@@ -29,7 +28,7 @@ import pandas as pd
 from mmengine.logging import MMLogger
 
 from fmae_iat_plugin.datasets.annotation import write_annotation
-from fmae_iat_plugin.errors import STOPPED, path_argument, say_error
+from fmae_iat_plugin.errors import exit_code, path_argument
 from fmae_iat_plugin.faces.crop import PUBLISHED_MARGIN, cut, encode, enlarge
 from fmae_iat_plugin.faces.dlib_detector import DlibDetector
 from fmae_iat_plugin.files import claim_folder, write_whole
@@ -203,13 +202,11 @@ def main(arguments: Optional[List[str]] = None) -> int:
     add_parallel_arguments(parser, workers=0)
     args = parser.parse_args(arguments)
     workers = parallel_arguments(args)
-    try:
+
+    def work() -> int:
         write_rendered_crops(Path(args.out, 'train'), args.people, args.frames, workers=workers)
         write_rendered_crops(Path(args.out, 'test'), args.test_people, args.frames,
                              workers=workers, room=PUBLISHED_MARGIN, first=TEST_FIRST)
-    except (ValueError, OSError, ImportError, ParallelError) as error:
-        return say_error(error)
-    except KeyboardInterrupt:
-        sys.stderr.write(STOPPED)
-        return 130
-    return 0
+        return 0
+
+    return exit_code(work, ValueError, ImportError, ParallelError)

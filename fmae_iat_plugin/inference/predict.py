@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import List, Optional
 
-from fmae_iat_plugin.errors import STOPPED, path_argument, say_error
+from fmae_iat_plugin.errors import exit_code, path_argument
 from fmae_iat_plugin.faces.provenance import add_crop_arguments, crop_arguments
 from fmae_iat_plugin.files import UniqueNames, hold_folder
 from fmae_iat_plugin.logs import logger
@@ -147,13 +147,7 @@ def _predict(job: Job, items: List[Item], formats: List[str], outputs: Outputs,
 def main(arguments: Optional[List[str]] = None) -> int:
     """The command; its exit code: 0, 1 (something was unreadable), 2 (an error), 130 (stopped)."""
     args = _parse(arguments)
-    try:
-        return predict(args)
-    except (ValueError, OSError, ImportError, ParallelError) as error:
-        return say_error(error)
-    except KeyboardInterrupt:
-        sys.stderr.write(STOPPED)
-        return 130
+    return exit_code(lambda: predict(args), ValueError, ImportError, ParallelError)
 
 
 if __name__ == '__main__':

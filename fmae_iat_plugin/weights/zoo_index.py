@@ -61,8 +61,9 @@ def configs_root() -> Path:
     """
     root = zoo_root()
     if root is None:
-        raise FileNotFoundError('model-index.yml is missing. Remedy: run from a checkout of the '
-                                'repository.')
+        raise FileNotFoundError('model-index.yml is missing. Remedy: pip install '
+                                '--force-reinstall --no-deps fmae_iat_plugin, or run from a '
+                                'checkout of the repository')
     return root / 'configs'
 
 
