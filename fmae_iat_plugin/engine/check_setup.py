@@ -45,6 +45,10 @@ class CheckSetupHook(Hook):
         Raises:
             ValueError: Names the two numbers and the remedy.
         """
+        strategy = getattr(runner, 'cfg', {}).get('strategy')
+        if strategy and not hasattr(runner, 'strategy'):
+            raise ValueError(f'strategy={strategy["type"]!r} is not used by the runner. Remedy: '
+                             "runner_type='mmpretrain.SafeFlexibleRunner'.")
         model, loader = unwrap(runner.model), runner.train_dataloader
         meta = getattr(loader.dataset, 'metainfo', {})
         adversary = getattr(model, 'adversary', None)

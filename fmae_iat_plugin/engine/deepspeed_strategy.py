@@ -121,14 +121,16 @@ class WholeDeepSpeedStrategy(DeepSpeedStrategy):
     def _link(self) -> None:
         """Connect moments with parameters; DeepSpeed does so when it has stepped the first group
         of the optimizer, and so forgets the others."""
-        from deepspeed.utils.mixed_precision_linkage import lazy_init_hp_params_optimizer_state
+        with needs_extra('deepspeed', 'WholeDeepSpeedStrategy'):
+            from deepspeed.utils.mixed_precision_linkage import lazy_init_hp_params_optimizer_state
         zero = self.optim_wrapper.optimizer
         for values, flat in zip(zero.bit16_groups, zero.single_partition_of_fp32_groups):
             lazy_init_hp_params_optimizer_state(values, flat, zero.optimizer.state)
 
     def optim_state_dict(self) -> dict:
         """That of an optimizer of whole weights; all processes gather it."""
-        from deepspeed.utils import safe_get_full_optimizer_state
+        with needs_extra('deepspeed', 'WholeDeepSpeedStrategy'):
+            from deepspeed.utils import safe_get_full_optimizer_state
         zero = self.optim_wrapper.optimizer
         self._link()
         places = iter(range(len(self._parameters())))
@@ -151,7 +153,8 @@ class WholeDeepSpeedStrategy(DeepSpeedStrategy):
         Raises:
             ValueError: If it is of another number of parameters.
         """
-        from deepspeed.utils import safe_set_full_optimizer_state
+        with needs_extra('deepspeed', 'WholeDeepSpeedStrategy'):
+            from deepspeed.utils import safe_set_full_optimizer_state
         zero, state = self.optim_wrapper.optimizer, state_dict['state']
         values = self._parameters()
         saved = sum(len(group['params']) for group in state_dict['param_groups'])

@@ -51,6 +51,8 @@ class WholeFSDPStrategy(FSDPStrategy):
             blocks, or if an option needs whole weights.
     """
 
+    model_wrapper: Optional[dict]
+
     def __init__(self, *, blocks: Sequence[str] = BLOCKS, model_wrapper: Optional[dict] = None,
                  **kwargs):
         # weights that are on the CPU already would be freed before they are copied
