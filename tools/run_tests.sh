@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Sets up what it needs, then runs linters, type checker and tests; arguments go to pytest.
-#   bash tools/run_tests.sh            everything
-#   bash tools/run_tests.sh -k metric  some of it
+#   bash tools/run_tests.sh                     everything, in two processes (-n 4: in four)
+#   bash tools/run_tests.sh -k metric           some of it
+#   bash tools/run_tests.sh tests/test_models   a folder or file, in one process
 set -euo pipefail
 EXTRAS="stack analysis face face9m demo export parquet ray slurm zoo docs tests"
 source "$(dirname "${BASH_SOURCE[0]}")/setup_env.sh"
@@ -10,4 +11,11 @@ export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 "$PYTHON" -m ruff check .
 "$(dirname "$PYTHON")/lint-imports"
 "$PYTHON" -m mypy
-"$PYTHON" -m pytest -q "$@" tests
+places=0
+for argument in "$@"; do
+    [ ! -e "${argument%%::*}" ] || places=1
+done
+if [ $places = 0 ]; then  # a file in one process, in the order of their names
+    set -- -n 2 --dist loadfile --no-loadscope-reorder "$@" tests
+fi
+"$PYTHON" -m pytest -q "$@"

@@ -104,9 +104,25 @@ def _obey_parent(numbers: set, parent: int) -> None:
 
 
 def shield_workers(loader: DataLoader, signals: Sequence[str]) -> None:
-    """Have the workers that a loader will start live through ``signals`` of others."""
+    """Have the workers that a loader will start live through ``signals`` of others.
+
+    A worker has threads of PyTorch before its ``worker_init_fn`` runs, and a signal that only its
+    main thread blocks comes to one of those. So the signals are blocked where workers are started:
+    what they start inherits it.
+    """
     if loader.num_workers and not isinstance(loader.worker_init_fn, Shielded):
         loader.worker_init_fn = Shielded(loader.worker_init_fn, signals)
+        if hasattr(signal, 'pthread_sigmask'):
+            start, numbers = loader._get_iterator, {signal.Signals[name] for name in signals}
+
+            def start_blocked():
+                before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+                try:
+                    return start()
+                finally:
+                    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+            loader._get_iterator = start_blocked
 
 
 def leave(request: StopRequest, requeue: bool) -> NoReturn:

@@ -2,7 +2,10 @@
 """A signal is noted and ends nothing; data workers outlive it, and end when their training does."""
 
 import os
+import re
 import signal
+import threading
+from pathlib import Path
 
 import pytest
 import torch
@@ -41,8 +44,31 @@ class Numbers(Dataset):
         return torch.tensor([index, os.getpid()])
 
 
-@pytest.mark.slow
-def test_workers_live_through_the_signal_of_another_process():
+THREAD = []  # what a thread of each child process is to run
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(after_in_child=lambda: [
+        threading.Thread(target=target, daemon=True).start() for target in THREAD])
+
+
+def threads_that_block(process, number):
+    """Of each thread of a process, from Linux' table of processes."""
+    masks = [re.search(r'SigBlk:\s*(\w+)', file.read_text())[1]
+             for file in Path(f'/proc/{process}/task').glob('*/status')]
+    return [bool(int(mask, 16) >> (number - 1) & 1) for mask in masks]
+
+
+@pytest.fixture
+def thread_in_children():
+    """A forked process has a thread from its start, as PyTorch starts those of its pool again."""
+    THREAD.append(threading.Event().wait)
+    yield
+    THREAD.clear()
+
+
+@pytest.mark.parametrize('with_a_thread', [False, True])
+def test_workers_live_through_the_signal_of_another_process(with_a_thread, request):
+    if with_a_thread:
+        request.getfixturevalue('thread_in_children')
     loader = DataLoader(Numbers(), batch_size=1, num_workers=2, persistent_workers=True)
     noted = []
     loader.worker_init_fn = noted.append
@@ -50,8 +76,12 @@ def test_workers_live_through_the_signal_of_another_process():
     shield_workers(loader, ['SIGTERM'])  # once is enough
     assert isinstance(loader.worker_init_fn, Shielded)
     assert not isinstance(loader.worker_init_fn.inner, Shielded)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     workers = sorted({int(row[0, 1]) for row in loader})
-    assert len(workers) == 2
+    assert len(workers) == 2 and signal.pthread_sigmask(signal.SIG_BLOCK, ()) == mask
+    for worker in workers:  # no thread takes the signal but the one that waits for it
+        blocked = threads_that_block(worker, signal.SIGTERM)
+        assert len(blocked) >= 2 + with_a_thread and blocked.count(False) <= 1
     other = os.fork()
     if other == 0:  # as Slurm signals all processes of a job
         for worker in workers:
