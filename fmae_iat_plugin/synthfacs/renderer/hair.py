@@ -70,7 +70,8 @@ def paint_hair(layers, curves, rho, strands, back):
         mass = r.inside(np.where(y < .1, top, np.maximum(d, -.1 - y)) - ragged, .04)
         shade = 1 + 0.30 * strands
         edge = np.clip((np.abs(x) - .55) / .6, .35, 1)
-        layers.over(mass, planes(colour, shade), slope=(.35 * x, .0 * y), open_=.85 * edge, gloss=.12)
+        layers.over(mass, planes(colour, shade), slope=(.35 * x, .0 * y), open_=.85 * edge,
+                    gloss=.12)
         return
     line = hairline(i, x) + ragged * 1.5
     cap = r.inside(rho - (1 + swell) - ragged * (.6 if i.hair_style != 'curly' else 3), .03)
