@@ -22,8 +22,8 @@ from fmae_iat_plugin.weights.zoo_index import configs_root
 #: command -> tool, in the order of a user's work; a folder holds one tool for each data set
 COMMANDS = MappingProxyType({
     'predict': 'predict.py', 'web': 'demo/web.py', 'heat-maps': 'visualization/au_cam.py',
-    'zoo': 'model_zoo.py', 'export': 'export_onnx.py', 'convert': 'dataset_converters',
-    'crop': 'crop_faces.py', 'verify': 'misc/verify_dataset.py',
+    'zoo': 'model_zoo.py', 'export': 'export_onnx.py', 'join': 'join_onnx.py',
+    'convert': 'dataset_converters', 'crop': 'crop_faces.py', 'verify': 'misc/verify_dataset.py',
     'landmarks': 'misc/find_landmarks.py', 'flow': 'misc/compute_flow.py', 'train': 'train.py',
     'test': 'test.py', 'dist-train': 'dist_train.sh', 'dist-test': 'dist_test.sh',
     'slurm-train': 'slurm_train.sh', 'slurm-test': 'slurm_test.sh',

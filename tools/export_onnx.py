@@ -26,12 +26,15 @@ def main(arguments=None) -> int:
                         '(entropy), or leave out the outermost 0.001 %% (percentile)')
     parser.add_argument('--no-f1', action='store_true', help='int8: do not measure the change of '
                         "F1 on the config's test data")
+    parser.add_argument('--unaveraged', action='store_true', help='of a training with EMAHook: the '
+                        'weights of its last update, and not their moving average')
     args = parser.parse_args(arguments)
     if not args.int8 and (args.calibration or args.no_f1 or args.calibration_method != 'minmax'):
         parser.error('--calibration, --calibration-method and --no-f1 go with --int8')
     try:
         done = export_onnx(args.config, args.checkpoint, args.out, args.int8, args.calibration,
-                           args.calibration_faces, not args.no_f1, args.calibration_method)
+                           args.calibration_faces, not args.no_f1, args.calibration_method,
+                           args.unaveraged)
     except (ValueError, OSError, ImportError) as error:
         return say_error(error)
     print(f'{args.out}: largest difference from PyTorch {done.difference:.1e}'

@@ -31,6 +31,7 @@ from fmae_iat_plugin.parallel import counting_bar
 from fmae_iat_plugin.synthfacs.renderer import render
 from fmae_iat_plugin.synthfacs.renderer.sampling import sample_intensities
 from fmae_iat_plugin.version import __version__
+from fmae_iat_plugin.weights.checkpoint import read_checkpoint
 
 from .inferencer import AUInferencer
 from .inputs import find_inputs, read_items
@@ -77,7 +78,7 @@ class Graph(nn.Module):
 
 def export_onnx(config: Union[str, Path, Config], weights: str, out: Union[str, Path],
                 int8: bool = False, calibration: Union[str, Path, None] = None, faces: int = 128,
-                f1: bool = True, method: str = 'minmax') -> Exported:
+                f1: bool = True, method: str = 'minmax', unaveraged: bool = False) -> Exported:
     """Write a model.
 
     Args:
@@ -90,11 +91,14 @@ def export_onnx(config: Union[str, Path, Config], weights: str, out: Union[str, 
         faces: int8: How many of these are used, evenly spaced.
         f1: int8: Measure the change of F1 on the config's test data.
         method: int8: How the calibration finds ranges; see :data:`~.quantization.METHODS`.
+        unaveraged: Of a training with ``EMAHook``: the weights of its last update, and not their
+            moving average.
 
     Raises:
         FileNotFoundError: If there is no config, checkpoint, calibration face or data set.
         ImportError: If the extra ``export`` is not installed.
-        ValueError: If the model does not fit, or the file's probabilities are off by more than
+        ValueError: If the model does not fit, ``unaveraged`` weights are asked of a checkpoint
+            that has no others, or the file's probabilities are off by more than
             ``TOLERANCE``.
     """
     out = Path(out)
@@ -106,6 +110,8 @@ def export_onnx(config: Union[str, Path, Config], weights: str, out: Union[str, 
     import_onnxruntime()
     cfg = config if isinstance(config, Config) else Config.fromfile(config)
     infer = AUInferencer(cfg, weights, 'cpu', detector=None)
+    if unaveraged:
+        _take_unaveraged(infer.backend.model, weights)
     images = _calibration_images(infer, cfg, calibration, faces) if int8 else []
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f'.{out.name}.') as folder:
@@ -129,6 +135,15 @@ def export_onnx(config: Union[str, Path, Config], weights: str, out: Union[str, 
         for part in written:  # the graph last: once it is there, its weights are
             os.replace(part, out.parent / part.name)
     return result
+
+
+def _take_unaveraged(model: nn.Module, weights: str) -> None:
+    """The weights that ``EMAHook`` keeps beside their average; it names them ``module.*``."""
+    kept = read_checkpoint(weights).get('ema_state_dict')
+    if kept is None:
+        raise ValueError(f'{weights} holds no averaged weights, and so none but the last. Remedy: '
+                         'leave out unaveraged.')
+    model.load_state_dict({name: kept[f'module.{name}'] for name in model.state_dict()})
 
 
 def write_graph(infer: AUInferencer, cfg: Config, path: Path) -> None:

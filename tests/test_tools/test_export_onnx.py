@@ -28,8 +28,8 @@ def test_numbers_are_printed(tool, monkeypatch, capsys):
                         '--calibration-faces 64'.split()) == 0
     assert tool['main']('c.py w.pth x.onnx --int8 --no-f1 --calibration-method '
                         'entropy'.split()) == 0
-    assert calls == [('c.py', 'w.pth', 'x.onnx', True, 'faces', 64, True, 'minmax'),
-                     ('c.py', 'w.pth', 'x.onnx', True, None, 128, False, 'entropy')]
+    assert calls == [('c.py', 'w.pth', 'x.onnx', True, 'faces', 64, True, 'minmax', False),
+                     ('c.py', 'w.pth', 'x.onnx', True, None, 128, False, 'entropy', False)]
     assert capsys.readouterr().out.splitlines()[:3] == [
         'x.onnx: largest difference from PyTorch 2.4e-06 (before int8)',
         'int8, calibrated with 64 faces',
