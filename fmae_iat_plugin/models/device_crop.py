@@ -5,6 +5,7 @@ The boxes are drawn as torchvision's ``RandomResizedCrop`` draws them. The value
 Pillow's bicubic resize (Keys, 1981, with a = -0.5; antialiased where a crop shrinks), without its
 rounding to whole numbers. Resizing is linear, so a crop is two matrix products: one over the rows,
 one over the columns. Each image has its own pair of matrices, which hold the box and the flip, too.
+The rows come first, as in Pillow up to 12; Pillow 13 clips in the other order at some sizes.
 """
 
 from typing import List, NamedTuple, Optional, Sequence, Tuple, Union

@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
+# Runs what README.md says about installation and first use, as a stranger does: the committed tree
+# in an empty folder, a new environment for each installation, small rendered data.
+# Prints the table that docs/en/compatibility.md has. Exit code: 1 if something was not as promised.
+#   bash tools/misc/readme_check.sh            everything: about 15 minutes and 12 GB of disk, for a time
+#   bash tools/misc/readme_check.sh predict    one part: predict, train or commands
+# BASE_PYTHON names another interpreter than python3.
+set -uo pipefail
+if [ "${1:-}" = --help ]; then
+    sed -n '3,9s/^# \{0,1\}//p' "$0"
+    exit
+fi
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
+export BASE_PYTHON="${BASE_PYTHON:-python3}"
+unset VIRTUAL_ENV CONDA_PREFIX PYTHONPATH
+PLAIN="$PATH"
+WORK="$(mktemp -d "${TMPDIR:-/tmp}/readme.XXXXXX")"
+trap 'rm -rf "$WORK"' EXIT
+failed=0
+
+tree() {  # a folder with the committed tree
+    mkdir "$WORK/$1"
+    git -C "$ROOT" archive HEAD | tar x -C "$WORK/$1"
+    cd "$WORK/$1" || exit 1
+}
+
+environment() {  # a new, empty one is active
+    "$BASE_PYTHON" -m venv "$WORK/$1/environment"
+    export PATH="$WORK/$1/environment/bin:$PLAIN"
+}
+
+row() {  # words, command: passed if it succeeds
+    local result=passed
+    if ! bash -o pipefail -c "$2" >"$WORK/log" 2>&1; then
+        result=FAILED
+        failed=1
+        tail -n 30 "$WORK/log" >&2
+    fi
+    echo "| $1 | $result | $(date -u +%Y-%m-%d) |"
+}
+
+echo "| what the README says | result | run on |"
+echo "|---|---|---|"
+
+if [[ predict == *"${1:-}"* ]]; then
+    tree predict
+    environment predict
+    cp docs/images/synthfacs_identities.jpg PHOTO.jpg
+    row "\`pip install -e '.[face,export]'\` in an empty environment" "pip install -e '.[face,export]'"
+    row 'it brings no PyTorch' "python -c \"import importlib.util as u; assert u.find_spec('torch') is None\""
+    row '`python tools/predict.py PHOTO.jpg` prints action units, and writes `predictions/PHOTO/PHOTO.csv`' \
+        "python tools/predict.py PHOTO.jpg | tee said && grep -q AU said && [ \$(grep -c '^1,' predictions/PHOTO/PHOTO.csv) -ge 12 ]"
+    python - <<'CODE'
+import cv2
+face = cv2.resize(cv2.imread('docs/images/synthfacs_identities.jpg'), (640, 480))
+video = cv2.VideoWriter('VIDEO.mp4', cv2.VideoWriter_fourcc(*'mp4v'), 25, (640, 480))
+for _ in range(5):
+    video.write(face)
+video.release()
+CODE
+    mkdir photos && cp PHOTO.jpg photos/
+    row 'a video and a folder, `--format openface,json`' \
+        "python tools/predict.py VIDEO.mp4 photos/ --out-dir out --format openface,json && [ \$(find out -name '*.csv' | wc -l) = 2 ] && [ \$(find out -name '*.json*' | wc -l) -ge 2 ]"
+    row '`pip install -e '"'.[zoo,analysis]'"'`, then `model_zoo.py` and `--vis`' \
+        "pip install -e '.[zoo,analysis]' && python tools/model_zoo.py list && python tools/predict.py PHOTO.jpg --vis --out-dir vis && find vis -name '*.jpg' -o -name '*.png' | grep -q ."
+fi
+
+if [[ train == *"${1:-}"* ]]; then
+    tree train
+    environment train
+    row "\`pip install -e '.[stack]'\` in an empty environment" "pip install -e '.[stack]'"
+    row 'a table as the README shows it' "python tools/dataset_converters/synthfacs.py table data/own --subjects 9 --frames 8 --size 64 --aus 1 2 4 6 12 --workers 2 && ls data/own/annotation.csv data/own/faces"
+    SHORT="--cfg-options train_cfg.max_epochs=2 param_scheduler.warmup_epochs=1"
+    CONFIG=configs/custom/own_table_tiny_48px.py
+    row '`python tools/train.py`' "python tools/train.py $CONFIG $SHORT"
+    row '`bash tools/dist_train.sh CONFIG 2`' "bash tools/dist_train.sh $CONFIG 2 --work-dir work_dirs/two $SHORT"
+    row '`python tools/test.py CONFIG CHECKPOINT`' "python tools/test.py $CONFIG work_dirs/own_table_tiny_48px/epoch_2.pth | tee said && grep -q f1/mean said"
+    row "\`pip install -e '.[stack,face]'\`" "pip install -e '.[stack,face]'"
+    row 'converter, crop and check of a release' "python tools/dataset_converters/synthfacs.py bp4d RELEASE --subjects 4 --frames 6 --workers 2 &&
+        python tools/dataset_converters/bp4d.py RELEASE data/bp4d --workers 2 && python tools/crop_faces.py data/bp4d data/bp4d --workers 2 &&
+        { python tools/misc/verify_dataset.py data/bp4d --protocol bp4d || [ \$? = 1 ]; }"
+fi
+
+if [[ commands == *"${1:-}"* ]]; then
+    tree commands
+    export PATH="$PLAIN"
+    row '`bash tools/run_tests.sh` makes its own `.venv` (here with one file of tests)' \
+        "bash tools/run_tests.sh tests/test_errors.py && [ -x .venv/bin/python ]"
+    offline='env PIP_NO_INDEX=1'
+    ! unshare -rn true 2>/dev/null || offline='unshare -rn'
+    row 'later runs need no network' "$offline bash tools/run_tests.sh tests/test_errors.py"
+    row '`bash tools/quickstart.sh` finds what was installed' "$offline bash tools/quickstart.sh --help"
+fi
+exit $failed
