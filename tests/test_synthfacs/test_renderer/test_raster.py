@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fmae_iat_plugin.synthfacs.renderer.raster import Layers, Raster
+from fmae_iat_plugin.synthfacs.renderer.raster import Layers, Raster, planes
 from fmae_iat_plugin.synthfacs.renderer.scene import Window
 
 RASTER = Raster(Window(.1, -.2, 1.5), 40)
@@ -85,3 +85,13 @@ def test_strokes_of_many_lines_cover_what_each_covers():
     together = RASTER.strokes(lines, .05)
     # where lines cross, the second is blended over the first
     assert (together >= each - .02).all() and ((together > .5) == (each > .5)).mean() > .98
+
+
+def test_planes_are_the_plain_product_bit_for_bit():
+    """Also in the type: pictures of every release of the package depend on it."""
+    rng = np.random.default_rng(4)
+    for kind in (np.float32, np.float64):
+        values, shade = rng.random(3).astype(kind), rng.random((5, 7)).astype(np.float32)
+        found, wanted = planes(values, shade), values * shade[..., None]
+        assert found.dtype == wanted.dtype and found.tobytes() == wanted.tobytes()
+        assert found[..., 1].flags.c_contiguous
