@@ -7,6 +7,9 @@ from .adversary_monitor import AdversaryMonitorHook
 from .channels_last_hook import ChannelsLastHook
 from .check_setup import CheckSetupHook
 from .compiled_blocks import CompileBlocksHook
+from .deepspeed_strategy import WholeDeepSpeedStrategy
+from .flexible_runner import SafeFlexibleRunner
+from .fsdp_strategy import WholeFSDPStrategy
 from .head_steps_hook import HeadStepsHook
 from .identity_probe_hook import IdentityProbeHook
 from .lambda_ramp import LambdaRampHook
@@ -37,6 +40,7 @@ __all__ = [
     'MixedBatchSampler', 'MixedPrecisionOptimWrapper', 'NonFiniteLossHook',
     'PermutationSampler', 'ProgressBarHook',
     'ReconstructionHook', 'RepeatableHook', 'ReplacedImagesHook', 'ResumableEpochLoop',
-    'STOPPED_CODE', 'SafeCheckpointHook', 'ThresholdHook', 'ThroughputHook',
-    'TotalBatchSampler', 'WarmupCosineLR', 'build_runner', 'derive_sizes', 'is_repeatable'
+    'STOPPED_CODE', 'SafeCheckpointHook', 'SafeFlexibleRunner', 'ThresholdHook', 'ThroughputHook',
+    'TotalBatchSampler', 'WarmupCosineLR', 'WholeDeepSpeedStrategy', 'WholeFSDPStrategy',
+    'build_runner', 'derive_sizes', 'is_repeatable'
 ]

@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmpretrain.registry import DATASETS, HOOKS
 
 from fmae_iat_plugin.evaluation.features import DrawnFrames, frame_notes
 from fmae_iat_plugin.evaluation.identity_probe import logistic_probe, split_frames
+
+from .sharded import refuse_sharded, unwrap
 
 #: scalars that the hook writes, each after ``adversary/``
 KEYS = ('loss', 'floor', 'ceiling', 'common_share', 'feature_norm', 'head', 'fresh', 'chance')
@@ -65,12 +66,13 @@ class AdversaryMonitorHook(Hook):
 
     def before_train(self, runner) -> None:
         """Find the adversary, count the training people's frames, draw those of the probe."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap(runner.model)
         self.seen: Dict[str, list] = {}
         self.feature: Optional[torch.Tensor] = None
         self.handle = None
         if getattr(model, 'adversary', None) is None:
             return
+        refuse_sharded(runner.model, 'AdversaryMonitorHook')
         self.model, self.head = model, model.adversary['head']
         self.handle = model.adversary['neck'].register_forward_hook(self._keep)
         subjects, _ = frame_notes(runner.train_dataloader.dataset)

@@ -5,6 +5,8 @@ import torch
 from mmengine.hooks import Hook
 from mmpretrain.registry import HOOKS
 
+from .sharded import refuse_sharded
+
 
 @HOOKS.register_module()
 class ChannelsLastHook(Hook):
@@ -16,4 +18,5 @@ class ChannelsLastHook(Hook):
 
     def before_train(self, runner) -> None:
         """Convert the model in place."""
+        refuse_sharded(runner.model, 'ChannelsLastHook')
         runner.model.to(memory_format=torch.channels_last)

@@ -8,11 +8,12 @@ stay random and be scored. It also cannot know that two numbers of a config belo
 from typing import Dict, List, Optional
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop
 from mmpretrain.registry import HOOKS
 
 from fmae_iat_plugin.action_units import check_same_outputs, named_outputs
+
+from .sharded import unwrap, with_shapes
 
 
 @HOOKS.register_module()
@@ -44,7 +45,11 @@ class CheckSetupHook(Hook):
         Raises:
             ValueError: Names the two numbers and the remedy.
         """
-        model, loader = _unwrap(runner.model), runner.train_dataloader
+        strategy = getattr(runner, 'cfg', {}).get('strategy')
+        if strategy and not hasattr(runner, 'strategy'):
+            raise ValueError(f'strategy={strategy["type"]!r} is not used by the runner. Remedy: '
+                             "runner_type='mmpretrain.SafeFlexibleRunner'.")
+        model, loader = unwrap(runner.model), runner.train_dataloader
         meta = getattr(loader.dataset, 'metainfo', {})
         adversary = getattr(model, 'adversary', None)
         graded = getattr(model, 'intensity_head', None)
@@ -91,9 +96,9 @@ class CheckSetupHook(Hook):
         saved = {name.removeprefix('module.'): tuple(value.shape)
                  for name, value in checkpoint.get('state_dict', checkpoint).items()}
         model = {name: tuple(value.shape)
-                 for name, value in _unwrap(runner.model).state_dict().items()}
+                 for name, value in with_shapes(runner.model).state_dict().items()}
         if testing:
-            unused = getattr(_unwrap(runner.model), 'training_only', ('adversary', ))
+            unused = getattr(unwrap(runner.model), 'training_only', ('adversary', ))
             saved, model = ({name: shape for name, shape in shapes.items()
                              if name.split('.')[0] not in unused} for shapes in (saved, model))
         problems = _listed('in the model only', sorted(set(model) - set(saved)))
@@ -152,7 +157,3 @@ def _people(runner) -> dict:
     found = {data.get_data_info(row).get('subject') for row in range(len(data))} - {None}
     return dict(split=getattr(data, 'split', None), fold=getattr(data, 'fold', None),
                 subjects=[names[row] for row in sorted(found)])
-
-
-def _unwrap(model):
-    return model.module if is_model_wrapper(model) else model

@@ -14,9 +14,10 @@ from typing import Iterator, Optional, Sequence, Tuple
 import torch
 from mmcv.cnn.bricks.drop import DropPath
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmpretrain.registry import HOOKS
 from torch import Tensor, nn
+
+from .sharded import is_sharded, unwrap
 
 #: where the blocks of MMPretrain's vision transformers, and of MAE's decoder, are
 BLOCKS = ('backbone.layers', 'neck.decoder_blocks')
@@ -53,7 +54,7 @@ def find_blocks(model: nn.Module, where: Sequence[str] = BLOCKS) -> Iterator[Tup
         except AttributeError:
             continue
         for name, block in blocks.named_children():
-            yield f'{place}.{name}', block
+            yield f'{place}.{name}', block.module if is_sharded(block) else block
 
 
 def compile_blocks(model: nn.Module, where: Sequence[str] = BLOCKS, **options) -> int:
@@ -120,7 +121,7 @@ class CompileBlocksHook(Hook):
 
     def before_train(self, runner) -> None:
         """Compile, or say why not."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap(runner.model)
         device = next(model.parameters()).device
         self._active = self.on_cpu if device.type == 'cpu' else device.type == 'cuda'
         if not self._active:

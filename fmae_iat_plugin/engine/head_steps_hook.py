@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmpretrain.registry import HOOKS
+
+from .sharded import refuse_sharded, unwrap
 
 
 @HOOKS.register_module()
@@ -38,7 +39,8 @@ class HeadStepsHook(Hook):
 
     def before_train(self, runner) -> None:
         """Find the head."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        refuse_sharded(runner.model, 'HeadStepsHook')
+        model = unwrap(runner.model)
         adversary = getattr(model, 'adversary', None)
         head: Any = None if adversary is None else adversary['head']
         if getattr(head, 'bank', None) is None or head.fit != 'gradient':

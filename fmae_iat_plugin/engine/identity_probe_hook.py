@@ -4,11 +4,12 @@
 import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmpretrain.registry import DATASETS, HOOKS
 
 from fmae_iat_plugin.evaluation.features import DrawnFrames, frame_notes
 from fmae_iat_plugin.evaluation.identity_probe import probe_split, split_frames
+
+from .sharded import refuse_sharded, unwrap
 
 
 @HOOKS.register_module()
@@ -35,8 +36,9 @@ class IdentityProbeHook(Hook):
         """Draw the frames.
 
         Raises:
-            ValueError: If fewer than two people have so many.
+            ValueError: If fewer than two people have so many, or if FSDP shards the model.
         """
+        refuse_sharded(runner.model, 'IdentityProbeHook')
         data = DATASETS.build({**runner.cfg.test_dataloader.dataset, 'split': 'all'})
         subjects, _ = frame_notes(data)
         self.drawn = DrawnFrames(data, split_frames(subjects, self.train, self.test, self.seed))
@@ -46,7 +48,7 @@ class IdentityProbeHook(Hook):
         due = self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner)
         if not due or not is_main_process():
             return
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap(runner.model)
         with torch.random.fork_rng(devices=[]):
             probe = probe_split(self.drawn.split, *self.drawn.features(model), seed=self.seed)
         values = {f'identity/{kind}': 100 * probe.accuracy(kind) for kind in ('paper', 'logistic')}

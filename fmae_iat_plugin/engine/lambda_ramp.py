@@ -8,8 +8,9 @@ Adaptation by Backpropagation" (2015), section 4: 2 / (1 + exp(-10 p)) - 1, p = 
 import math
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmpretrain.registry import HOOKS
+
+from .sharded import unwrap
 
 SHAPES = ('sigmoid', 'linear')
 
@@ -45,7 +46,7 @@ class LambdaRampHook(Hook):
 
     def before_train(self, runner) -> None:
         """Remember the full lambda."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap(runner.model)
         if getattr(model, 'adversary', None) is None:
             raise ValueError('LambdaRampHook: the model has no adversary. Remedy: remove the hook '
                              'from custom_hooks, or set model.adversary.')

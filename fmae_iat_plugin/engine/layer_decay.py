@@ -16,6 +16,8 @@ from mmengine.optim import DefaultOptimWrapperConstructor
 from mmpretrain.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from torch import nn
 
+from .sharded import plain_name, with_shapes
+
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
@@ -102,7 +104,10 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         """
         undecayed = set(self.paramwise_cfg['undecayed'])
         names_of, groups, seen = {}, {}, set()
+        shapes = {plain_name(name): param.shape for name, param in
+                  with_shapes(module).named_parameters(remove_duplicate=False)}
         for name, param in module.named_parameters(remove_duplicate=False):
+            name = plain_name(name)
             if '_orig_mod' in name.split('.'):
                 raise ValueError(
                     f'parameter {name} was renamed by torch.compile(module), which hides its '
@@ -116,7 +121,7 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
                     'and weight decay are ambiguous: untie them or freeze the tensor')
             names_of[id(param)] = name
             scale = self._lr_scale(module, name) * self._lr_mult(name)
-            plain = param.ndim <= 1 or name.rsplit('.', 1)[-1] in undecayed
+            plain = len(shapes[name]) <= 1 or name.rsplit('.', 1)[-1] in undecayed
             weight_decay = 0.0 if plain else self.base_wd
             group = groups.setdefault((scale, weight_decay), {
                 'params': [], 'lr': self.base_lr * scale, 'weight_decay': weight_decay,

@@ -3,8 +3,9 @@
 
 from mmengine.hooks import Hook
 from mmengine.logging import MMLogger
-from mmengine.model import is_model_wrapper
 from mmpretrain.registry import HOOKS
+
+from .sharded import unwrap
 
 
 @HOOKS.register_module()
@@ -20,7 +21,7 @@ class MeanShapeHook(Hook):
 
     def before_train(self, runner) -> None:
         """Copy."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap(runner.model)
         if not hasattr(getattr(model, 'neck', None), 'set_mean_shape'):
             raise ValueError('MeanShapeHook: the model has no regions of the face. Remedy: remove '
                              'the hook from custom_hooks, or set model.neck.')

@@ -34,7 +34,8 @@ class CPUAutocastOptimWrapper(OptimWrapper):
 
 @OPTIM_WRAPPERS.register_module()
 def MixedPrecisionOptimWrapper(optimizer, dtype: str = 'float16', loss_scale='dynamic',
-                               cpu_dtype: Optional[str] = None, **kwargs) -> OptimWrapper:
+                               cpu_dtype: Optional[str] = None, use_fsdp: bool = False,
+                               **kwargs) -> OptimWrapper:
     """``AmpOptimWrapper`` on a device of :data:`WITH_AMP`; else, with a warning, fp32.
 
     Args:
@@ -42,6 +43,8 @@ def MixedPrecisionOptimWrapper(optimizer, dtype: str = 'float16', loss_scale='dy
         dtype (str): ``'float16'`` or ``'bfloat16'``.
         loss_scale (str | float): As in :class:`mmengine.optim.AmpOptimWrapper`.
         cpu_dtype (str, optional): ``'bfloat16'`` trains in it on a CPU, too. Defaults to fp32.
+        use_fsdp (bool): Whether processes agree on a step that infinite gradients skip;
+            ``WholeFSDPStrategy`` sets it.
         **kwargs: Arguments of both wrappers, such as ``accumulative_counts``.
 
     Raises:
@@ -52,7 +55,8 @@ def MixedPrecisionOptimWrapper(optimizer, dtype: str = 'float16', loss_scale='dy
                          "'bfloat16', or None for fp32 on a CPU.")
     device = get_device()
     if device in WITH_AMP:
-        return AmpOptimWrapper(optimizer=optimizer, dtype=dtype, loss_scale=loss_scale, **kwargs)
+        return AmpOptimWrapper(optimizer=optimizer, dtype=dtype, loss_scale=loss_scale,
+                               use_fsdp=use_fsdp, **kwargs)
     if device == 'cpu' and cpu_dtype is not None:
         return CPUAutocastOptimWrapper(optimizer=optimizer, **kwargs)
     MMLogger.get_current_instance().warning(

@@ -10,11 +10,12 @@ from typing import List, Optional, Sequence, Union
 import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmpretrain.registry import HOOKS
 from mmpretrain.structures import DataSample
 from torch import Tensor
 from torch.nn.functional import interpolate
+
+from .sharded import call_whole, is_sharded, unwrap
 
 _GREY = 128.  # of what the encoder does not see
 
@@ -46,7 +47,7 @@ class ReconstructionHook(Hook):
 
     def before_train(self, runner) -> None:
         """Look at the model."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap(runner.model)
         head = getattr(model, 'head', None)
         if not all(hasattr(head, name) for name in ('patchify', 'unpatchify', 'norm_pix')):
             raise ValueError('ReconstructionHook: the model has no head of MAE. Remedy: remove the '
@@ -58,11 +59,15 @@ class ReconstructionHook(Hook):
             self.inputs = [image.clone() for image in data_batch['inputs'][:self.images]]
 
     def after_train_epoch(self, runner) -> None:
-        """Draw, on the first rank; the others wait at their next common step."""
+        """Draw, on the first rank; the others wait at their next common step, or draw, too, where
+        each has a part of the weights."""
         due = self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner)
-        if due and is_main_process() and self.inputs is not None:
-            model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-            picture = reconstructions(model, self.inputs)
+        inputs, drawing = self.inputs, is_main_process() or is_sharded(runner.model)
+        if not due or not drawing or inputs is None:
+            return
+        with torch.no_grad():
+            picture = call_whole(runner.model, lambda model: reconstructions(model, inputs))
+        if is_main_process():
             runner.visualizer.add_image('reconstruction', picture.numpy(), step=runner.epoch + 1)
 
 

@@ -8,13 +8,13 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 from mmengine.dist import barrier, broadcast_object_list, get_world_size, is_main_process
 from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.hooks import CheckpointHook
-from mmengine.model import is_model_wrapper
-from mmengine.runner import BaseLoop, EpochBasedTrainLoop
+from mmengine.runner import BaseLoop, EpochBasedTrainLoop, FlexibleRunner
 from mmpretrain.registry import HOOKS
 
 from fmae_iat_plugin.files import partial_path
 
 from .checkpoint_files import checkpoints, fault, newest_intact, remove_left_over, settle
+from .sharded import plain_name, unwrap
 from .stopping import StopRequest, leave, shield_workers
 
 _WITHIN = 'iter_{}.pth'  # checkpoints within an epoch
@@ -81,8 +81,22 @@ class SafeCheckpointHook(CheckpointHook):
     # the start
 
     def before_run(self, runner) -> None:
-        """With ``resume`` and no file: choose it."""
-        if not (runner._resume and runner._load_from is None
+        """With ``resume`` and no file: choose it, before MMEngine's ``Runner`` loads.
+
+        Raises:
+            ValueError: If the runner loads before it asks any hook.
+        """
+        if isinstance(runner, FlexibleRunner) and not hasattr(runner, 'asks_before_loading'):
+            raise ValueError(
+                f"runner_type={type(runner).__name__!r} resumes before SafeCheckpointHook can look "
+                "for an intact checkpoint. Remedy: "
+                "runner_type='mmpretrain.SafeFlexibleRunner'.")
+        self.choose_checkpoint(runner)
+
+    def choose_checkpoint(self, runner) -> None:
+        """As above; ``SafeFlexibleRunner`` calls this event before it loads."""
+        if not (runner._resume and not isinstance(runner._resume, str)
+                and runner._load_from is None
                 and isinstance(runner._train_loop, BaseLoop)):
             return
         folder = Path(self.out_dir, Path(runner.work_dir).name) if self.out_dir else Path(
@@ -305,7 +319,7 @@ def _sampler(runner):
 
 def _stateful(runner) -> List[Tuple[str, Any]]:
     """Parts of the model, and hooks, that have a state beside weights: ``resume_state()``."""
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-    parts = [*model.named_modules(), *((f'hook {type(hook).__name__}', hook)
-                                       for hook in runner.hooks)]
+    model = unwrap(runner.model)
+    parts = [*((plain_name(name), part) for name, part in model.named_modules()),
+             *((f'hook {type(hook).__name__}', hook) for hook in runner.hooks)]
     return [(name, part) for name, part in parts if hasattr(part, 'resume_state')]

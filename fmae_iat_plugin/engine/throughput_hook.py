@@ -6,10 +6,10 @@ from typing import Any, Optional, Union
 
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmpretrain.registry import HOOKS
 
 from . import model_flops
+from .sharded import unwrap, with_shapes
 
 
 @HOOKS.register_module()
@@ -51,7 +51,7 @@ class ThroughputHook(Hook):
     def before_train(self, runner) -> None:
         """Look at what the model is given first."""
         if self.peak_tflops is not None and self.flops is None:
-            model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+            model = unwrap(runner.model)
             self._handle = model.register_forward_pre_hook(
                 lambda module, args, kwargs: self._count(runner, module, args, kwargs),
                 with_kwargs=True)
@@ -64,7 +64,8 @@ class ThroughputHook(Hook):
         samples = given.get('data_samples')
         try:
             self.flops = model_flops.count_flops(
-                model_flops.on_meta(model), given['inputs'][:1], samples and samples[:1])
+                model_flops.on_meta(with_shapes(model)), given['inputs'][:1],
+                samples and samples[:1])
         except Exception as error:  # noqa: BLE001  a model of the user, and a number in the log
             runner.logger.warning('ThroughputHook: the FLOPs are not counted, so the log has no '
                                   'mfu (%s: %s)', type(error).__name__, error)

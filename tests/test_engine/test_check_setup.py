@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.runner import BaseLoop
 from mmpretrain.registry import HOOKS, MODELS
 
@@ -54,6 +55,15 @@ def test_what_fits_passes():
     for training in (True, False):
         hook.after_load_checkpoint(runner(model(), training=training),
                                    dict(state_dict=model().state_dict()))
+
+
+def test_a_strategy_that_no_runner_uses():
+    plain = runner(model())
+    plain.cfg = Config(dict(strategy=dict(type='WholeFSDPStrategy')))
+    with pytest.raises(ValueError, match="'WholeFSDPStrategy' is not used.*SafeFlexibleRunner"):
+        hook.before_train(plain)
+    plain.strategy = object()
+    hook.before_train(plain)
 
 
 @pytest.mark.parametrize('options, words', [

@@ -29,7 +29,10 @@ def test_arguments_reach_amp_on_an_accelerator(monkeypatch):
     monkeypatch.setattr(mixed_precision, 'AmpOptimWrapper', lambda **kwargs: seen.update(kwargs))
     given = optimizer()
     OPTIM_WRAPPERS.build(CONFIG, default_args=dict(optimizer=given))
-    assert seen == dict(optimizer=given, dtype='bfloat16', loss_scale=1.0, accumulative_counts=2)
+    assert seen == dict(optimizer=given, dtype='bfloat16', loss_scale=1.0, accumulative_counts=2,
+                        use_fsdp=False)
+    OPTIM_WRAPPERS.build({**CONFIG, 'use_fsdp': True}, default_args=dict(optimizer=given))
+    assert seen['use_fsdp'] is True
 
 
 def test_bfloat16_on_a_cpu_if_asked(monkeypatch):

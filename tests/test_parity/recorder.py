@@ -19,9 +19,11 @@ class ParityRecorder(Hook):
 
     def before_train(self, runner):
         self.steps = []
+        sharded = hasattr(runner, 'strategy')  # then all ranks gather
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        state = runner.strategy.model_state_dict() if sharded else model.state_dict()
         if get_rank() == 0:
-            torch.save(model.state_dict(), Path(runner.work_dir) / 'initial.pth')
+            torch.save(state, Path(runner.work_dir) / 'initial.pth')
 
     def before_train_iter(self, runner, batch_idx, data_batch=None):
         self.steps.append({

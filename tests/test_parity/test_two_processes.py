@@ -7,37 +7,17 @@ others both have nothing to learn from.
 
 import os
 import socket
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from faces import read_batch, write_faces
+from launching import HERE, ROOT, launch
 
 from fmae_iat_plugin.engine.stopping import STOPPED_CODE
 
 pytestmark = pytest.mark.slow
-
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
-
-
-def launch(command, faces, work_dir, **variables):
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = probe.getsockname()[1]
-    environment = {
-        **os.environ, 'PATH': f'{Path(sys.executable).parent}:{os.environ["PATH"]}',
-        'PYTHONPATH': f'{ROOT}:{HERE}', 'PORT': str(port), 'MASTER_ADDR': '127.0.0.1',
-        'NNODES': '1', 'NODE_RANK': '0', 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': '',
-        **variables}
-    return subprocess.run(
-        [*command, '--work-dir', str(work_dir), '--cfg-options',
-         f'train_dataloader.dataset.data_root={faces}', 'train_dataloader.batch_size=4',
-         'optim_wrapper.optimizer.lr=2e-3', 'train_cfg.max_epochs=2'],
-        cwd=faces, env=environment, capture_output=True, text=True, timeout=300)
-
 
 @pytest.fixture(scope='module')
 def runs(tmp_path_factory, read_trained):

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from .geometry import SIDES
+from .raster import planes
 from .skin import bgr
 
 # style -> (volume at the crown, volume at the sides, length below the eye line, hairline shift)
@@ -67,9 +68,10 @@ def paint_hair(layers, curves, rho, strands, back):
         d = np.maximum(np.abs(x) - half, y - length - 0.10 * np.cos(3 * x) - ragged * 4)
         top = rho - (1 + swell)
         mass = r.inside(np.where(y < .1, top, np.maximum(d, -.1 - y)) - ragged, .04)
-        shade = (1 + 0.30 * strands)[..., None]
+        shade = 1 + 0.30 * strands
         edge = np.clip((np.abs(x) - .55) / .6, .35, 1)
-        layers.over(mass, colour * shade, slope=(.35 * x, .0 * y), open_=.85 * edge, gloss=.12)
+        layers.over(mass, planes(colour, shade), slope=(.35 * x, .0 * y), open_=.85 * edge,
+                    gloss=.12)
         return
     line = hairline(i, x) + ragged * 1.5
     cap = r.inside(rho - (1 + swell) - ragged * (.6 if i.hair_style != 'curly' else 3), .03)
@@ -91,7 +93,7 @@ def paint_hair(layers, curves, rho, strands, back):
     amount = .34 if i.hair_style != 'curly' else .30
     shade = 1 + amount * strands + 0.42 * shine * (1 + .5 * strands)
     near_face = 1 - 0.30 * np.exp(-np.abs(y - line) / .07)
-    layers.over(mask, colour * shade[..., None],
+    layers.over(mask, planes(colour, shade),
                 slope=(-round_x + .10 * strands, -round_y), open_=.95 * near_face, gloss=.10)
     # contact shadow on the forehead
     if i.hair_style != 'bald':
@@ -156,8 +158,9 @@ def paint_beard(layers, curves, rho, rng):
     mask = mask * (1 - lips)
     amount = amount * (1 + (.16 if i.beard != 'stubble' else .42) * np.clip(fine, -1.5, 1.5))
     layers.tint(np.clip(mask * amount, 0, .95), bgr(i.hair_colour) * .78 + 4)
-    layers.slope += (mask * (.22 if i.beard != 'stubble' else .08))[..., None] * np.stack(
-        [r.noise(rng, .03), r.noise(rng, .03)], -1)
+    rough = mask * (.22 if i.beard != 'stubble' else .08)
+    for k in range(2):
+        layers.slope[..., k] += rough * r.noise(rng, .03)
     layers.gloss *= 1 - .8 * mask
 
 
@@ -173,9 +176,9 @@ def paint_locks(layers, curves, strands):
     d = np.maximum.reduce([inner - np.abs(x), np.abs(x) - outer, -.55 - y,
                            y - length - .1 * np.cos(3 * x)])
     mask = r.inside(d - .012 * strands, .04)
-    shade = (1 + .34 * strands)[..., None]
+    shade = 1 + .34 * strands
     t = np.clip((np.abs(x) - inner) / np.maximum(outer - inner, .05), 0, 1)
-    layers.over(mask, bgr(i.hair_colour) * shade, open_=.70 + .25 * t, gloss=.10,
+    layers.over(mask, planes(bgr(i.hair_colour), shade), open_=.70 + .25 * t, gloss=.10,
                 slope=(np.sign(x) * -1.2 * (t - .35), 0 * y))
     shadow = np.exp(-np.clip(inner - np.abs(x), 0, 9) / .05) * (1 - mask) * (y > -.5) * (y < 1.9)
     layers.open *= 1 - .30 * shadow

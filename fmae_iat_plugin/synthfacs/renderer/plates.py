@@ -8,7 +8,7 @@ from . import eyes_and_mouth as openings
 from . import hair, relief, skin
 from .geometry import FaceCurves
 from .identity import Identity, sample_identity
-from .raster import Layers, Raster
+from .raster import Layers, Raster, planes
 from .scene import FRAMINGS, Window
 from .skin_folds import fold_maps
 from .warp import Anatomy
@@ -38,8 +38,8 @@ class Plates:
         self.paint = np.dstack([layers.colour, layers.alpha])
         self.full = np.full_like(layers.alpha, 255)
         gx, gy = layers.slope[..., 0], layers.slope[..., 1]
-        self.normal = np.dstack([-gx, -gy, np.ones_like(gx)])
-        self.normal /= np.sqrt(gx * gx + gy * gy + 1)[..., None]
+        length = np.sqrt(gx * gx + gy * gy + 1)
+        self.normal = np.dstack([-gx / length, -gy / length, 1 / length])
         self.open, self.direct = layers.open, 0.35 + 0.65 * layers.open
         # highlights add white, so gloss is relative to the brightness of the paint
         self.gloss = 72 * layers.gloss * layers.open / np.maximum(layers.colour.mean(-1), 20)
@@ -77,9 +77,9 @@ def paint_background(identity, size):
     shape = raster.noise(rng, rng.uniform(.25, 1.2)) * rng.uniform(0, .22)
     tilt = rng.uniform(-.22, .22) * raster.x + rng.uniform(-.25, .15) * raster.y
     tint = 1 + rng.normal(0, .10, 3)
-    picture = base * (1 + np.clip(shape, -.4, .4) + tilt)[..., None]
-    picture = picture * (1 + (tint - 1) * np.clip(shape, -1, 1)[..., None])
-    return np.clip(picture, 0, 255).astype(np.uint8)
+    picture = planes(base, 1 + np.clip(shape, -.4, .4) + tilt)
+    picture = picture * (1 + planes(tint - 1, np.clip(shape, -1, 1)))
+    return np.ascontiguousarray(np.clip(picture, 0, 255).astype(np.uint8))
 
 
 @lru_cache(maxsize=CACHED)

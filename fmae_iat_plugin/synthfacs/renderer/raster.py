@@ -48,7 +48,7 @@ class Raster:
     def blob(self, x, y, sx, sy):
         """Axis-aligned Gaussian of height 1."""
         return (np.exp(-0.5 * ((self.y - y) / sy) ** 2) * np.exp(-0.5 * ((self.x - x) / sx) ** 2)
-                ).astype(np.float32)
+                ).astype(np.float32, copy=False)
 
     def pair(self, x, y, sx, sy):
         """The same blob on both sides."""
@@ -57,7 +57,7 @@ class Raster:
     def inside(self, distance, soft=0.0):
         """Coverage of {distance < 0}, anti-aliased; ``soft`` widens the edge (face units)."""
         width = max(1.0 / self.per_unit, soft)
-        return np.clip(0.5 - distance / width, 0, 1).astype(np.float32)
+        return np.clip(0.5 - distance / width, 0, 1).astype(np.float32, copy=False)
 
     def strokes(self, lines, width, fine=2):
         """Coverage of thin strokes.
@@ -97,6 +97,14 @@ class Raster:
         return out
 
 
+def planes(values, shade):
+    """``values * shade`` with the channels last, [H, W, C], of C values and of [H, W].
+
+    In memory each channel is a plane, because NumPy is slow along an axis of two or three.
+    """
+    return np.moveaxis(np.asarray(values)[:, None, None] * shade, 0, -1)
+
+
 class Layers:
     """Surface properties under construction: colour, slope, occlusion, gloss, coverage.
 
@@ -111,24 +119,25 @@ class Layers:
     def __init__(self, raster):
         size = (raster.pixels,) * 2
         self.raster = raster
-        self.colour = np.zeros((*size, 3), np.float32)
-        self.slope = np.zeros((*size, 2), np.float32)
+        self.colour = np.moveaxis(np.zeros((3, *size), np.float32), 0, -1)  # each a plane
+        self.slope = np.moveaxis(np.zeros((2, *size), np.float32), 0, -1)
         self.open = np.ones(size, np.float32)
         self.gloss = np.zeros(size, np.float32)
         self.alpha = np.zeros(size, np.float32)
 
     def darken(self, box, share, colour=1.0):
         """Multiply what is in ``box`` by 1 - ``share``, and channels as much as ``colour``."""
-        self.colour[box] *= 1 - share[..., None] * np.float32(colour)
+        colour = np.broadcast_to(np.float32(colour), 3)
+        for k in range(3):
+            self.colour[box][..., k] *= 1 - share * colour[k]
 
     def over(self, mask, colour, slope=None, open_=1.0, gloss=0.0):
         """Lay a new surface over the present one, with coverage ``mask``."""
         box = _box(mask)
         mask = mask[box]
-        m = mask[..., None]
-        self.colour[box] += m * (_part(colour, box) - self.colour[box])
+        _blend(self.colour[box], mask, _channels(_part(colour, box)))
         if slope is not None:
-            self.slope[box] += m * (np.stack(slope, -1)[box] - self.slope[box])
+            _blend(self.slope[box], mask, [_part(part, box) for part in slope])
         self.open[box] += mask * (_part(open_, box) - self.open[box])
         self.gloss[box] += mask * (_part(gloss, box) - self.gloss[box])
         self.alpha[box] = np.maximum(self.alpha[box], mask)
@@ -138,8 +147,18 @@ class Layers:
         if box is None:
             box = _box(mask)
             mask, colour = mask[box], _part(colour, box)
-        change = np.asarray(colour, np.float32) - self.colour[box]
-        self.colour[box] += mask[..., None] * change
+        _blend(self.colour[box], mask, _channels(np.asarray(colour, np.float32)))
+
+
+def _channels(colour):
+    """The channels of [C] or of [H, W, C]."""
+    return [colour[..., k] for k in range(colour.shape[-1])]
+
+
+def _blend(target, mask, channels):
+    """Lay channels over ``target`` [H, W, C] with coverage ``mask`` [H, W]."""
+    for k, new in enumerate(channels):
+        target[..., k] += mask * (new - target[..., k])
 
 
 def _box(mask):

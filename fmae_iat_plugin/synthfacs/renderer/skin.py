@@ -4,6 +4,7 @@ import numpy as np
 
 from . import relief
 from .geometry import SIDES, dome
+from .raster import planes
 
 _BLOOD = np.float32([0.78, 0.80, 1.06])    # effect of more blood on blue, green, red
 _SHADE = np.float32([0.70, 0.74, 0.82])    # thin, dark skin around the eye
@@ -28,7 +29,7 @@ def paint_body(layers, curves, rng):
     slope = np.exp(-np.maximum(np.abs(x) - neck_half, 0) / .24)
     shoulder = 2.42 + 0.58 * (np.abs(x) / 2.2) ** 1.7 - 0.30 * slope
     body = r.inside(shoulder - y, 0.03)
-    cloth = bgr(i.clothes) * (1 + 0.04 * r.noise(rng, .07))[..., None]
+    cloth = planes(bgr(i.clothes), 1 + 0.04 * r.noise(rng, .07))
     layers.over(body, cloth, slope=(0.25 * x + 0 * y, -0.35 + 0 * x + 0 * y), open_=0.9)
     half = neck_half + 0.25 * np.clip((y - 2.0) / .5, 0, 2) ** 2
     neck = r.inside(np.abs(x) - half, 0.02) * r.inside(y - (2.56 - 0.5 * x * x), 0.04)
@@ -64,24 +65,23 @@ def paint_face(layers, curves, rho, rng):
     pores = r.noise(rng, 0.035) * 0.0006 + r.noise(rng, 0.13) * 0.0010
     dx, dy = relief.soft_limit(r.slope(depth + pores))
 
-    colour = np.broadcast_to(bgr(i.skin), (*rho.shape, 3)).copy()
     blotch = 0.016 * r.noise(rng, 0.5, 3) + 0.010 * r.noise(rng, .05)
-    colour *= (1 + np.clip(blotch, -.06, .06))[..., None]
+    colour = planes(bgr(i.skin), 1 + np.clip(blotch, -.06, .06))
     red = (0.55 * r.pair(.62, .50, .20, .17) + 0.55 * r.blob(0, n - .12, .15, .13)
            + 0.30 * r.blob(0, i.chin_y - .2, .2, .12) + 0.25 * r.pair(.45, -.02, .22, .12)
            + 0.25 * i.makeup * r.pair(.70, .42, .2, .13))
-    colour *= 1 + (i.redness * np.clip(red, 0, 1))[..., None] * (_BLOOD - 1)
+    colour *= 1 + planes(_BLOOD - 1, i.redness * np.clip(red, 0, 1))
     dark = 0.55 * r.pair(i.eye_x - .06, .13, .19, .075) + 0.40 * r.pair(i.eye_x - .14, -.08, .1, .1)
     dark += 0.35 * r.pair(i.eye_x, -.12, .21, .05) * (1 + 1.2 * i.makeup)
-    colour *= 1 + np.clip(dark * (.6 + .5 * i.age), 0, 1)[..., None] * (_SHADE - 1)
+    colour *= 1 + planes(_SHADE - 1, np.clip(dark * (.6 + .5 * i.age), 0, 1))
     if i.freckles > 0.02:
         spots = np.clip(r.noise(rng, .045) - 1.0, 0, 1) * np.clip(
             r.pair(.45, .38, .3, .2) + r.blob(0, .4, .2, .2), 0, 1)
-        colour *= 1 - (spots * min(i.freckles, .8) * .5)[..., None] * np.float32([.75, .62, .4])
+        colour *= 1 - planes(np.float32([.75, .62, .4]), spots * min(i.freckles, .8) * .5)
     for _ in range(i.moles):
         mx, my = rng.uniform(-.85, .85), rng.uniform(-.7, 1.6)
         mole = r.inside(np.hypot(r.x - mx, r.y - my) - rng.uniform(.012, .024), .02)
-        colour *= 1 - mole[..., None] * np.float32([.7, .66, .58])
+        colour *= 1 - planes(np.float32([.7, .66, .58]), mole)
 
     # less light: sockets, beside and under the nose, under the lip, at the outline
     open_ = 1 - 0.30 * np.clip((rho - .86) / .14, 0, 1) ** 2

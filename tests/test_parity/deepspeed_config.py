@@ -1,0 +1,4 @@
+"""The training of requeue_config.py with its moments and gradients spread over the processes."""
+_base_ = ['./requeue_config.py', '../../configs/_base_/strategies/deepspeed.py']
+
+custom_hooks = [dict(type='CheckSetupHook'), *_base_.custom_hooks]
