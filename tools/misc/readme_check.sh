@@ -61,7 +61,7 @@ video.release()
 CODE
     mkdir photos && cp PHOTO.jpg photos/
     row 'a video and a folder, `--format openface,json`' \
-        "python tools/predict.py VIDEO.mp4 photos/ --out-dir out --format openface,json && [ \$(find out -name '*.csv' | wc -l) = 2 ] && [ \$(find out -name '*.json*' | wc -l) -ge 2 ]"
+        "python tools/predict.py VIDEO.mp4 photos/ --out-dir out --format openface,json && [ \$(wc -l <out/VIDEO.csv) -ge 60 ] && [ \$(wc -l <out/PHOTO.csv) -ge 13 ] && [ -s out/predictions.jsonl ]"
     row '`pip install -e '"'.[zoo,analysis]'"'`, then `model_zoo.py` and `--vis`' \
         "pip install -e '.[zoo,analysis]' && python tools/model_zoo.py list && python tools/predict.py PHOTO.jpg --vis --out-dir vis && find vis -name '*.jpg' -o -name '*.png' | grep -q ."
 fi
