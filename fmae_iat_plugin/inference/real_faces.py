@@ -24,6 +24,7 @@ from fmae_iat_plugin.action_units import au_name
 from fmae_iat_plugin.datasets.annotation import AnnotationTable, read_annotation
 from fmae_iat_plugin.errors import say_error
 from fmae_iat_plugin.evaluation.calibration import calibration
+from fmae_iat_plugin.evaluation.intensity_scores import agreement
 from fmae_iat_plugin.evaluation.scores import f1_from_counts, roc_auc, threshold_counts
 from fmae_iat_plugin.files import without_nan, write_whole
 
@@ -33,10 +34,11 @@ from .predict import main as predict_main
 
 #: the action units whose mean is reported beside that of all
 CORE = (1, 2, 4, 6, 7, 9, 12, 15, 17, 25)
-TABLES = ('annotation.csv', 'labels.csv')
+TABLES = ('annotation.csv', 'annotations.csv', 'labels.csv')
 #: columns of the tables: key -> heading
 COLUMNS = dict(auc='AUC', f1='F1@0.5', f1_own="F1, model's thresholds",
                f1_all_present='F1, all present', ece='ECE')
+ICC = dict(icc='ICC(3,1)')  #: of intensities, where labels and model have them
 
 
 class Predicted(NamedTuple):
@@ -46,11 +48,13 @@ class Predicted(NamedTuple):
         aus (tuple): Numbers of the model's C action units.
         scores (np.ndarray): ``[N, C]`` probabilities, NaN where no face was found.
         present (np.ndarray): ``[N, C]`` bool, by the model's thresholds.
+        intensities (np.ndarray, optional): ``[N, C]`` 0 to 5, NaN where the model gives none.
     """
 
     aus: Tuple[int, ...]
     scores: np.ndarray
     present: np.ndarray
+    intensities: Optional[np.ndarray] = None
 
     @property
     def found(self) -> np.ndarray:
@@ -73,8 +77,8 @@ def read_photos(folder: Union[str, Path]) -> Tuple[AnnotationTable, List[Path]]:
     """The labels of a folder and its photos, in the order of the table.
 
     Args:
-        folder: Holds ``annotation.csv`` or ``labels.csv``, an annotation table whose images are
-            below the folder.
+        folder: Holds ``annotation.csv``, ``annotations.csv`` or ``labels.csv``, an annotation table
+            whose images are below the folder.
 
     Raises:
         FileNotFoundError: If the table or an image is missing.
@@ -118,13 +122,14 @@ def predict_photos(paths: Sequence[Path], options: Sequence[str]) -> Predicted:
         raise ValueError('no face was found in any photo.')
     aus = tuple(int(name[2:]) for name in next(iter(largest.values()))['aus'])
     scores = np.full((len(paths), len(aus)), np.nan)
-    present = np.zeros(scores.shape, dtype=bool)
+    present, intensities = np.zeros(scores.shape, dtype=bool), np.full(scores.shape, np.nan)
     for number, path in enumerate(paths):
         if str(path) in largest:
             cells = largest[str(path)]['aus'].values()
             scores[number] = [cell['probability'] for cell in cells]
             present[number] = [cell['present'] for cell in cells]
-    return Predicted(aus, scores, present)
+            intensities[number] = [cell.get('intensity', np.nan) for cell in cells]
+    return Predicted(aus, scores, present, intensities)
 
 
 def _area(row: Optional[dict]) -> float:
@@ -144,9 +149,10 @@ def compare(predicted: Predicted, table: AnnotationTable, positive: float = 1.) 
 
     Returns:
         dict: ``photos``, ``missed`` (numbers), ``aus`` (AU name -> ``auc``, ``f1``, ``f1_own``,
-        ``f1_all_present`` in percent, ``ece`` in 0..1, ``positive``, ``negative``), ``core`` and
-        ``all`` (means over :data:`CORE` and over all), ``all_missed_absent`` (means over all where
-        a miss counts as probability 0). NaN = undefined.
+        ``f1_all_present`` in percent, ``ece`` in 0..1, ``positive``, ``negative``; of labels
+        above 1, which are intensities, also ``icc``, ICC(3,1) in -1..1), ``core`` and ``all``
+        (means over :data:`CORE` and over all), ``all_missed_absent`` (means over all where a miss
+        counts as probability 0). NaN = undefined.
 
     Raises:
         ValueError: If model and table share no action unit.
@@ -163,6 +169,11 @@ def compare(predicted: Predicted, table: AnnotationTable, positive: float = 1.) 
     scores = predicted.scores[:, columns]
     each = _each(aus, scores[found], own[found], labels[found])
     every = _each(aus, np.nan_to_num(scores), own, labels)
+    if predicted.intensities is not None and np.nanmax(values, initial=0) > 1:
+        for k, au in enumerate(aus):
+            graded, coded = predicted.intensities[found, columns[k]], values[found, k]
+            if not np.isnan(graded).any():
+                each[au_name(au)]['icc'] = agreement(graded, coded)['icc']
     return dict(photos=len(found), missed=int((~found).sum()), aus=each,
                 core=_mean([each[au_name(au)] for au in CORE if au in aus]),
                 all=_mean(list(each.values())), all_missed_absent=_mean(list(every.values())))
@@ -186,8 +197,8 @@ def _each(aus: Sequence[int], scores: np.ndarray, own: np.ndarray, labels: np.nd
 def _mean(rows: Sequence[dict]) -> dict:
     """Mean of each number over the action units where it is defined."""
     found = {}
-    for key in COLUMNS:
-        values = [row[key] for row in rows if not np.isnan(row[key])]
+    for key in (*COLUMNS, *(ICC if any('icc' in row for row in rows) else ())):
+        values = [row[key] for row in rows if not np.isnan(row.get(key, np.nan))]
         found[key] = float(np.mean(values)) if values else float('nan')
     return found
 
@@ -220,20 +231,23 @@ def tables(result: dict) -> List[Table]:
     for name, scores in result['croppings'].items():
         table = Table(title=f'{name}: {scores["photos"] - scores["missed"]} faces, '
                       f'{scores["missed"]} photos without a found face', title_justify='left')
-        for heading in ('AU', 'positive', *COLUMNS.values()):
+        columns = {**COLUMNS, **(ICC if 'icc' in scores['all'] else {})}
+        for heading in ('AU', 'positive', *columns.values()):
             table.add_column(heading, justify='left' if heading == 'AU' else 'right')
         for au, row in scores['aus'].items():
             table.add_row(au, f'{row["positive"]}/{row["positive"] + row["negative"]}',
-                          *_cells(row))
+                          *_cells(row, columns))
         found.append(table)
     means = Table(title='means', title_justify='left')
-    for heading in ('cropping', 'over', *COLUMNS.values()):
+    columns = {**COLUMNS, **(ICC if any('icc' in scores['all'] for scores
+                                        in result['croppings'].values()) else {})}
+    for heading in ('cropping', 'over', *columns.values()):
         means.add_column(heading, justify='left' if heading in ('cropping', 'over') else 'right')
     over = dict(core=f'AU {", ".join(map(str, CORE))}', all='all',
                 all_missed_absent='all, a miss is absent')
     for name, scores in result['croppings'].items():
         for key, words in over.items():
-            means.add_row(name, words, *_cells(scores[key]))
+            means.add_row(name, words, *_cells(scores[key], columns))
     for key in ('core', 'all'):
         scores = next(iter(result['croppings'].values()))[key]
         means.add_row('present everywhere', over[key], '50.0', f'{scores["f1_all_present"]:.1f}',
@@ -241,16 +255,17 @@ def tables(result: dict) -> List[Table]:
     return [*found, means]
 
 
-def _cells(row: dict) -> List[str]:
-    return ['undefined' if np.isnan(row[key]) else f'{row[key]:.3f}' if key == 'ece'
-            else f'{row[key]:.1f}' for key in COLUMNS]
+def _cells(row: dict, columns: Dict[str, str]) -> List[str]:
+    return ['' if key not in row else 'undefined' if np.isnan(row[key])
+            else f'{row[key]:.3f}' if key in ('ece', 'icc') else f'{row[key]:.1f}'
+            for key in columns]
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
     """The command; returns the exit code: 0, or 2 (an error)."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--real', required=True, metavar='FOLDER', help='labels.csv or '
-                        'annotation.csv, and the images it names')
+    parser.add_argument('--real', required=True, metavar='FOLDER', help='labels.csv, '
+                        'annotations.csv or annotation.csv, and the images it names')
     parser.add_argument('--model', help='config, .onnx file or name of the model zoo; default: '
                         'that of the package')
     parser.add_argument('--weights', help='checkpoint of that config')

@@ -18,15 +18,16 @@ from .renderer import Identity, sample_identity
 # Field of Identity -> (shift of the mean, further spread, smallest, largest)
 VARIED: Dict[str, Tuple[float, float, float, float]] = dict(
     brow_y=(.045, .055, -.45, -.13), brow_tilt=(-.015, .04, -.15, .15),
-    brow_arch=(-.005, .02, 0, .15), brow_thickness=(.006, .012, .03, .1),
-    brow_density=(.05, .12, .25, 1), brow_inner_x=(-.005, .02, .12, .3),
+    brow_arch=(-.005, .02, 0, .15), brow_thickness=(-.004, .012, .025, .09),
+    brow_density=(-.20, .17, .12, 1), brow_inner_x=(-.005, .02, .12, .3),
     brow_outer_x=(.01, .02, .75, 1), lid_up=(-.045, .014, .03, .15),
     lid_low=(-.038, .010, .012, .1), crease=(0, .012, .01, .12), eye_x=(0, .012, .45, .55),
     eye_half_width=(0, .01, .18, .27), mouth_half_width=(.03, .035, .3, .6),
     nose_width=(.04, .022, .17, .35), lip_up=(.018, .02, .04, .2), lip_low=(.045, .024, .06, .26),
     face_width=(0, .03, .9, 1.25), socket_depth=(.03, .04, .04, .3),
     brow_relief=(.01, .02, 0, .13), cheek_relief=(0, .02, .02, .2),
-    chin_relief=(0, .02, .02, .2), mouth_rest=(0, .015, -.06, .06))
+    chin_relief=(0, .02, .02, .2), mouth_rest=(0, .015, -.06, .06),
+    glabella_shade=(.22, .12, 0, .5), eye_shade=(.24, .13, 0, .55))
 # Of one length, the part below the one before: (mean, spread)
 NOSE, MOUTH, CHIN = (.64, .06), (.31, .035), (.85, .065)
 BROW_MOBILITY, MOBILITY, EYE_ANCHOR, WHOLE_BROW = (.9, 1.5), (.8, 1.25), (.6, .95), (.4, 1)

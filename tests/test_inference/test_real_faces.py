@@ -1,6 +1,7 @@
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 """The numbers on labelled photos are counted again, one pair, one photo, one bin at a time."""
 
+import io
 import json
 import math
 
@@ -111,6 +112,38 @@ def test_the_means_are_over_the_named_units_and_misses_are_counted_apart(folder)
             np.mean([row[key] for row in every]))
 
 
+def test_intensities_are_compared_where_there_are_some(folder):
+    """ICC(3,1) from the table of an analysis of variance."""
+    rng = np.random.default_rng(2)
+    coded = rng.integers(0, 6, (40, 4))
+    lines = [f'images/{n}.png,P{n % 7},{",".join(map(str, row))}' for n, row in enumerate(coded)]
+    (folder / 'labels.csv').write_text('\n'.join(['image,subject,AU1,AU4,AU9,AU12', *lines]))
+    table, _ = read_photos(folder)
+    scores = rng.random((40, 3))
+    scores[5] = np.nan
+    graded = np.clip(coded[:, [3, 0, 1]] + rng.normal(0, 1, (40, 3)), 0, 5)
+    graded[5] = np.nan
+    result = compare(Predicted((12, 1, 4), scores, scores >= .5, graded), table, 2.)
+    seen = np.arange(40) != 5
+    wanted = []
+    for k, column in enumerate((3, 0, 1)):
+        pair = np.stack([graded[seen, k], coded[seen, column]], axis=1)
+        people = 2 * pair.mean(1).var(ddof=1)
+        rest = pair - pair.mean(1, keepdims=True) - pair.mean(0) + pair.mean()
+        error = (rest**2).sum() / (len(pair) - 1)
+        wanted.append((people - error) / (people + error))
+    assert [row['icc'] for row in result['aus'].values()] == pytest.approx(wanted)
+    assert result['all']['icc'] == pytest.approx(np.mean(wanted)) and min(wanted) > .5
+    from rich.console import Console
+
+    from fmae_iat_plugin.inference.real_faces import tables
+    console = Console(width=150, record=True, file=io.StringIO())
+    for table in tables(dict(croppings={'as is': result})):
+        console.print(table)
+    said = console.export_text()
+    assert 'ICC(3,1)' in said and all(f'{value:.3f}' in said for value in wanted)
+
+
 def test_the_largest_face_counts_and_a_photo_without_one_is_missed(tiny_onnx, tmp_path):
     pytest.importorskip('dlib', reason="needs the extra 'face'")
     from fmae_iat_plugin.synthfacs.renderer import render
@@ -134,7 +167,7 @@ def test_ways_to_find_the_faces():
 
 
 @pytest.mark.parametrize('change,words', [
-    (lambda folder: (folder / 'labels.csv').unlink(), 'holds neither annotation.csv nor labels'),
+    (lambda folder: (folder / 'labels.csv').unlink(), 'nor annotations.csv nor labels.csv'),
     (lambda folder: (folder / 'images/7.png').unlink(), '1 of 40 images'),
     (lambda folder: (folder / 'labels.csv').write_text('image,subject,AU9\nimages/1.png,A,1\n'),
      'none in common')])

@@ -88,3 +88,28 @@ def test_the_whole_brow_rises_only_where_both_its_ends_do():
         np.testing.assert_array_equal(height(whole, aus), height(plain, aus))
     rise = height(plain, {1: 4, 2: 4}) - height(whole, {1: 4, 2: 4})
     assert rise[middle].min() > 1.5 and np.abs(rise[[8, 33, 57]]).max() < .1  # pixels
+
+
+def test_shade_darkens_its_place_by_its_share_and_nothing_else():
+    """Without highlights a picture is proportional to its paint: 0.6 is left, give or take those."""
+    plain = replace(sample_varied_identity(5), glabella_shade=0.0, eye_shade=0.0, glasses='none')
+
+    def picture(**change):
+        image, landmarks = render(replace(plain, **change), size=256)
+        return image.mean(axis=2, dtype=float), landmarks
+
+    before, landmarks = picture()
+    between = landmarks[[21, 22]].mean(0).round().astype(int)
+    chin = landmarks[8].round().astype(int) - (0, 20)
+    eyes = [landmarks[first:first + 6].mean(0).round().astype(int) for first in (36, 42)]
+
+    def patch(image, place):
+        return image[place[1] - 2:place[1] + 3, place[0] - 2:place[0] + 3]
+
+    skin, _ = picture(glabella_shade=.4)
+    assert .5 < patch(skin, between).mean() / patch(before, between).mean() < .8
+    assert np.array_equal(patch(skin, chin), patch(before, chin))
+    eye, _ = picture(eye_shade=.4)
+    for place in eyes:
+        assert .5 < patch(eye, place).mean() / patch(before, place).mean() < .85
+    assert np.array_equal(patch(eye, between), patch(before, between))

@@ -88,6 +88,10 @@ class Identity:
     eye_anchor: float = 0.0
     # how far the middle of the brow rises with its ends, where AUs 1 and 2 act together, 0 to 1
     whole_brow: float = 0.0
+    # how much darker the skin between the brows and the eyeballs are, 0 to 1: few faces are lit
+    # as evenly as the rendered head
+    glabella_shade: float = 0.0
+    eye_shade: float = 0.0
 
 
 def _mix(table, x):

@@ -74,6 +74,9 @@ def paint_face(layers, curves, rho, rng):
     dark = 0.55 * r.pair(i.eye_x - .06, .13, .19, .075) + 0.40 * r.pair(i.eye_x - .14, -.08, .1, .1)
     dark += 0.35 * r.pair(i.eye_x, -.12, .21, .05) * (1 + 1.2 * i.makeup)
     colour *= 1 + planes(_SHADE - 1, np.clip(dark * (.6 + .5 * i.age), 0, 1))
+    if i.glabella_shade:
+        between = r.blob(0, i.brow_y + .05, .13, .15)
+        colour *= 1 - (i.glabella_shade * between)[..., None]
     if i.freckles > 0.02:
         spots = np.clip(r.noise(rng, .045) - 1.0, 0, 1) * np.clip(
             r.pair(.45, .38, .3, .2) + r.blob(0, .4, .2, .2), 0, 1)
