@@ -91,7 +91,7 @@ def test_the_whole_brow_rises_only_where_both_its_ends_do():
 
 
 def test_shade_darkens_its_place_by_its_share_and_nothing_else():
-    """Without highlights a picture is proportional to its paint: 0.6 is left, give or take those."""
+    """A picture is about proportional to its paint: 0.6 is left, but for highlights."""
     plain = replace(sample_varied_identity(5), glabella_shade=0.0, eye_shade=0.0, glasses='none')
 
     def picture(**change):
