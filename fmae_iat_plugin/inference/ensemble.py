@@ -21,6 +21,7 @@ from .onnx_backend import OnnxBackend
 SAME = ('aus', 'intensity_aus', 'image_size', 'pipeline', 'cropping', 'colour_order')
 TOLERANCE = 1e-5     #: between the joined float32 file and the mean of its members
 HALF_TOLERANCE = 0.01  #: the same where the weights are stored in 16 bits
+_WHAT = 'a joined model'
 _LARGE = 256  # numbers of a weight from which 16 bits are worth a node
 
 
@@ -43,7 +44,7 @@ def join(members: Sequence[Union[str, Path]], out: Union[str, Path], half: bool 
         ValueError: If ``out`` is no ONNX file, the members do not fit each other, or the difference
             is above ``TOLERANCE`` (``HALF_TOLERANCE`` with ``half``).
     """
-    with needs_extra('export', 'a joined model'):
+    with needs_extra('export', _WHAT):
         import onnx
     out = Path(out)
     if out.suffix != '.onnx':
@@ -82,7 +83,8 @@ def _check_alike(members: Sequence, notes: List[Dict[str, str]]) -> None:
 
 def _joined(models: list):
     """The graphs side by side behind one input, and the mean of each output."""
-    from onnx import compose, helper
+    with needs_extra('export', _WHAT):
+        from onnx import compose, helper
     outputs = list(models[0].graph.output)
     source = models[0].graph.input[0]
     nodes, initializers = [], []
@@ -103,7 +105,8 @@ def _joined(models: list):
 
 def _store_half(graph) -> None:
     """Replace large float32 weights by float16 ones and a node that widens them."""
-    from onnx import TensorProto, helper, numpy_helper
+    with needs_extra('export', _WHAT):
+        from onnx import TensorProto, helper, numpy_helper
     kept, widened = [], []
     for tensor in graph.initializer:
         if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < _LARGE:
