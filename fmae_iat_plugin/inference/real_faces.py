@@ -194,10 +194,15 @@ def _each(aus: Sequence[int], scores: np.ndarray, own: np.ndarray, labels: np.nd
         for k, au in enumerate(aus)}
 
 
+def _columns(rows: Sequence[dict]) -> Dict[str, str]:
+    """:data:`COLUMNS`, and :data:`ICC` where a row has it."""
+    return {**COLUMNS, **(ICC if any('icc' in row for row in rows) else {})}
+
+
 def _mean(rows: Sequence[dict]) -> dict:
     """Mean of each number over the action units where it is defined."""
     found = {}
-    for key in (*COLUMNS, *(ICC if any('icc' in row for row in rows) else ())):
+    for key in _columns(rows):
         values = [row[key] for row in rows if not np.isnan(row.get(key, np.nan))]
         found[key] = float(np.mean(values)) if values else float('nan')
     return found
@@ -231,7 +236,7 @@ def tables(result: dict) -> List[Table]:
     for name, scores in result['croppings'].items():
         table = Table(title=f'{name}: {scores["photos"] - scores["missed"]} faces, '
                       f'{scores["missed"]} photos without a found face', title_justify='left')
-        columns = {**COLUMNS, **(ICC if 'icc' in scores['all'] else {})}
+        columns = _columns([scores['all']])
         for heading in ('AU', 'positive', *columns.values()):
             table.add_column(heading, justify='left' if heading == 'AU' else 'right')
         for au, row in scores['aus'].items():
@@ -239,8 +244,7 @@ def tables(result: dict) -> List[Table]:
                           *_cells(row, columns))
         found.append(table)
     means = Table(title='means', title_justify='left')
-    columns = {**COLUMNS, **(ICC if any('icc' in scores['all'] for scores
-                                        in result['croppings'].values()) else {})}
+    columns = _columns([scores['all'] for scores in result['croppings'].values()])
     for heading in ('cropping', 'over', *columns.values()):
         means.add_column(heading, justify='left' if heading in ('cropping', 'over') else 'right')
     over = dict(core=f'AU {", ".join(map(str, CORE))}', all='all',

@@ -167,7 +167,8 @@ def test_ways_to_find_the_faces():
 
 
 @pytest.mark.parametrize('change,words', [
-    (lambda folder: (folder / 'labels.csv').unlink(), 'nor annotations.csv nor labels.csv'),
+    (lambda folder: (folder / 'labels.csv').unlink(),
+     'holds neither annotation.csv nor annotations.csv nor labels.csv'),
     (lambda folder: (folder / 'images/7.png').unlink(), '1 of 40 images'),
     (lambda folder: (folder / 'labels.csv').write_text('image,subject,AU9\nimages/1.png,A,1\n'),
      'none in common')])
