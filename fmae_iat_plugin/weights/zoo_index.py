@@ -9,6 +9,7 @@ import difflib
 from functools import lru_cache
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
+from urllib.parse import parse_qs, urlsplit
 
 from fmae_iat_plugin.stack import use_stack
 
@@ -102,6 +103,18 @@ def metafiles(root: Path) -> List[str]:
     return _read(root / 'model-index.yml')['Import']
 
 
+def _drive_page(url: Optional[str]) -> Optional[str]:
+    """The address of a file of Google Drive that gdown takes, and whose refusals it understands.
+
+    The metafiles have the address of the bytes, because ``mim download`` fetches what they name as
+    it is, and takes what follows the last ``/`` for the name of the file.
+    """
+    parts = urlsplit(url or '')
+    if parts.hostname != 'drive.usercontent.google.com':
+        return url
+    return f'https://drive.google.com/uc?id={parse_qs(parts.query)["id"][0]}'
+
+
 @lru_cache(maxsize=1)
 def load_zoo() -> Dict[str, ZooModel]:
     """All models by name.
@@ -119,7 +132,7 @@ def load_zoo() -> Dict[str, ZooModel]:
             zoo[entry['Name']] = ZooModel(
                 entry['Name'], metafile, root / entry['Config'], entry['Task'],
                 entry['Metadata']['Training Data'], index['Collections'][0]['README'], results,
-                entry['Weights'], entry.get('Weights License', ''),
+                _drive_page(entry['Weights']), entry.get('Weights License', ''),
                 entry.get('Weights From', ''), entry.get('SHA256'))
     return zoo
 

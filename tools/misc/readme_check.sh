@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Copyright (c) FMAE-IAT plugin authors. SPDX-License-Identifier: Apache-2.0
 # Runs what README.md says about installation and first use, as a stranger does: the committed tree
-# in an empty folder, a new environment for each installation, small rendered data.
+# in an empty folder, a new environment for each installation, small rendered data. The part mim is
+# what docs/en/index.md says about OpenMMLab's mim.
 # Prints the table that docs/en/compatibility.md has. Exit code: 1 if something was not as promised.
-#   bash tools/misc/readme_check.sh            everything: about 15 minutes and 12 GB of disk, for a time
-#   bash tools/misc/readme_check.sh predict    one part: predict, train or commands
+#   bash tools/misc/readme_check.sh            everything: about 20 minutes and 12 GB of disk, for a time
+#   bash tools/misc/readme_check.sh predict    one part: predict, train, commands or mim
 # BASE_PYTHON names another interpreter than python3.
 set -uo pipefail
 if [ "${1:-}" = --help ]; then
-    sed -n '3,9s/^# \{0,1\}//p' "$0"
+    sed -n '3,10s/^# \{0,1\}//p' "$0"
     exit
 fi
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
@@ -91,5 +92,26 @@ if [[ commands == *"${1:-}"* ]]; then
     ! unshare -rn true 2>/dev/null || offline='unshare -rn'
     row 'later runs need no network' "$offline bash tools/run_tests.sh tests/test_errors.py"
     row '`bash tools/quickstart.sh` finds what was installed' "$offline bash tools/quickstart.sh --help"
+fi
+
+if [[ mim == *"${1:-}"* ]]; then
+    tree mim
+    environment mim
+    row "\`pip install -e '.[stack,zoo]' onedl-mim\`" "pip install -e '.[stack,zoo]' onedl-mim"
+    row 'a table as the README shows it' "python tools/dataset_converters/synthfacs.py table data/own --subjects 9 --frames 8 --size 64 --aus 1 2 4 6 12 --workers 2"
+    mkdir elsewhere && ln -s ../data elsewhere/
+    cd elsewhere || exit 1
+    CONFIG=configs/custom/own_table_tiny_48px.py
+    SHORT="--cfg-options train_cfg.max_epochs=2 param_scheduler.warmup_epochs=1"
+    row '`mim train fmae_iat_plugin CONFIG` from another folder' "mim train fmae_iat_plugin $CONFIG --work-dir one $SHORT && [ -f one/epoch_2.pth ]"
+    row '`mim train fmae_iat_plugin CONFIG --launcher pytorch --gpus 2`' "mim train fmae_iat_plugin $CONFIG --launcher pytorch --gpus 2 --work-dir two $SHORT && [ -f two/epoch_2.pth ]"
+    row '`mim test fmae_iat_plugin CONFIG --checkpoint CHECKPOINT`' "mim test fmae_iat_plugin $CONFIG --checkpoint one/epoch_2.pth | tee said && grep -q f1/mean said"
+    cd ..
+    row '`mim download`, from a server that plays Google Drive' "pip install pytest hypothesis && python -m pytest -q tests/test_mim.py"
+    row 'an installed wheel instead' "pip uninstall -y fmae_iat_plugin && pip wheel --no-deps -w dist . && pip install --no-deps dist/*.whl"
+    cd elsewhere || exit 1
+    row '`mim train` does not find its tools, as the page says' \
+        "! mim train fmae_iat_plugin $CONFIG 2>said && grep -q \"can't open file .*site-packages/../tools/train.py\" said"
+    row '`fmae-iat train CONFIG` and `fmae-iat test` do the same' "fmae-iat train $CONFIG --work-dir three $SHORT && fmae-iat test $CONFIG three/epoch_2.pth | tee said && grep -q f1/mean said"
 fi
 exit $failed
