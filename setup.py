@@ -18,8 +18,8 @@ def requirements(name: str) -> list:
 
 
 extras = {name: requirements(name)
-          for name in ('stack', 'analysis', 'demo', 'face', 'face9m', 'mmdet', 'export', 'parquet',
-                       'ray', 'slurm', 'deepspeed', 'docs', 'tests', 'zoo')}
+          for name in ('stack', 'analysis', 'interpret', 'demo', 'face', 'face9m', 'mmdet',
+                       'export', 'parquet', 'ray', 'slurm', 'deepspeed', 'docs', 'tests', 'zoo')}
 extras['all'] = sorted({line for name, lines in extras.items()
                         if name not in ('mmdet', 'deepspeed')  # they need a build
                         for line in lines})

@@ -4,9 +4,11 @@
 import ast
 import re
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from fmae_iat_plugin.extras import needs_extra
 
@@ -79,6 +81,34 @@ def test_what_everybody_imports_everybody_has():
         needed = {CORE.get(name, NAMES.get(name, name))
                   for name in imported_outside_of_extras(path)}
         assert needed <= here, path
+
+
+def brings(extra: str) -> set:
+    """Everything that an extra installs, by what its installed distributions say they need."""
+    found, left = set(), distributions(extra)
+    while left:
+        name = left.pop()
+        found.add(name.lower())
+        needs = map(Requirement, metadata.requires(name) or ())
+        left |= {need.name for need in needs if not need.marker or need.marker.evaluate(
+            {'extra': ''})} - found - {need.lower() for need in found}
+    return found
+
+
+def test_which_extras_bring_pytorch():
+    """As the page says: prediction and its pictures do without."""
+    page = (ROOT / 'docs/en/index.md').read_text(encoding='utf-8')
+    said = re.search('Of all extras, only (.*) bring PyTorch', page)[1]
+    extras = {path.stem for path in (ROOT / 'requirements').glob('*.txt')} - {'runtime'}
+    found = {}
+    for extra in sorted(extras):
+        try:
+            found[extra] = 'torch' in brings(extra)
+        except metadata.PackageNotFoundError:
+            continue  # not here
+    assert {'analysis', 'demo', 'export', 'face', 'zoo', 'interpret'} <= set(found)
+    assert {extra for extra, torch in found.items() if torch} == (
+        set(re.findall('`(.*?)`', said)) & set(found))
 
 
 def test_what_is_missing_and_what_to_do():

@@ -4,7 +4,7 @@
 #   bash tools/run_tests.sh -k metric           some of it
 #   bash tools/run_tests.sh tests/test_models   a folder or file, in one process
 set -euo pipefail
-EXTRAS="stack analysis face face9m demo export parquet ray slurm zoo docs tests"
+EXTRAS="stack analysis interpret face face9m demo export parquet ray slurm zoo docs tests"
 source "$(dirname "${BASH_SOURCE[0]}")/setup_env.sh"
 cd "$ROOT"
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"

@@ -31,7 +31,7 @@ def erase_identity(train: np.ndarray, subjects: np.ndarray, *others: np.ndarray
         ImportError: If ``concept-erasure`` is not installed.
         ValueError: If there are fewer than two people.
     """
-    with needs_extra('analysis', 'LEACE'):
+    with needs_extra('interpret', 'LEACE'):
         from concept_erasure import LeaceEraser
     known = subjects >= 0
     people, index = np.unique(subjects[known], return_inverse=True)

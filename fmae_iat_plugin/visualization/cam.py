@@ -39,7 +39,7 @@ def grad_cam(model: torch.nn.Module, inputs: torch.Tensor, output: int) -> np.nd
         ImportError: If pytorch-grad-cam is not installed.
         ValueError: If the backbone has no transformer layers.
     """
-    with needs_extra('analysis', 'heat maps'):
+    with needs_extra('interpret', 'heat maps'):
         from pytorch_grad_cam import GradCAM
         from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
     backbone = model.backbone

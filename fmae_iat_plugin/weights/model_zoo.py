@@ -14,6 +14,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Dict, List, Optional
 
+import fmae_iat_plugin.full  # noqa: F401  says what is missing  # isort: skip
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope

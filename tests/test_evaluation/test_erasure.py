@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 from fmae_iat_plugin.evaluation.erasure import erase_identity, refit_heads
 from fmae_iat_plugin.evaluation.identity_probe import logistic_probe, paper_probe
 
-pytest.importorskip('concept_erasure', reason="needs the extra 'analysis'")
+pytest.importorskip('concept_erasure', reason="needs the extra 'interpret'")
 PEOPLE, EACH, WIDTH = 6, 40, 24
 
 

@@ -21,7 +21,7 @@ from fmae_iat_plugin.experiments.cross_validation import plan_runs, train_and_te
 from fmae_iat_plugin.experiments.references import main
 
 pytestmark = pytest.mark.slow
-pytest.importorskip('concept_erasure', reason="needs the extra 'analysis'")
+pytest.importorskip('concept_erasure', reason="needs the extra 'interpret'")
 
 OPTIONS = {
     'train_cfg.max_epochs': 2, 'param_scheduler.warmup_epochs': 1, 'train_cfg.val_interval': 2,
