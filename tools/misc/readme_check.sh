@@ -41,6 +41,10 @@ row() {  # words, command: passed if it succeeds
     echo "| $1 | $result | $(date -u +%Y-%m-%d) |"
 }
 
+CONFIG=configs/custom/own_table_tiny_48px.py
+SHORT="--cfg-options train_cfg.max_epochs=2 param_scheduler.warmup_epochs=1"
+TABLE="python tools/dataset_converters/synthfacs.py table data/own/faces --subjects 9 --frames 8 --size 64 --aus 1 2 4 6 12 --workers 2 && mv data/own/faces/annotations.csv data/own/annotation.csv"
+
 echo "| what the README says | result | run on |"
 echo "|---|---|---|"
 
@@ -71,9 +75,7 @@ if [[ train == *"${1:-}"* ]]; then
     tree train
     environment train
     row "\`pip install -e '.[stack]'\` in an empty environment" "pip install -e '.[stack]'"
-    row 'a table as the README shows it' "python tools/dataset_converters/synthfacs.py table data/own --subjects 9 --frames 8 --size 64 --aus 1 2 4 6 12 --workers 2 && ls data/own/annotation.csv data/own/faces"
-    SHORT="--cfg-options train_cfg.max_epochs=2 param_scheduler.warmup_epochs=1"
-    CONFIG=configs/custom/own_table_tiny_48px.py
+    row 'a table as the README shows it' "$TABLE"
     row '`python tools/train.py`' "python tools/train.py $CONFIG $SHORT"
     row '`bash tools/dist_train.sh CONFIG 2`' "bash tools/dist_train.sh $CONFIG 2 --work-dir work_dirs/two $SHORT"
     row '`python tools/test.py CONFIG CHECKPOINT`' "python tools/test.py $CONFIG work_dirs/own_table_tiny_48px/epoch_2.pth | tee said && grep -q f1/mean said"
@@ -98,11 +100,9 @@ if [[ mim == *"${1:-}"* ]]; then
     tree mim
     environment mim
     row "\`pip install -e '.[stack,zoo]' onedl-mim\`" "pip install -e '.[stack,zoo]' onedl-mim"
-    row 'a table as the README shows it' "python tools/dataset_converters/synthfacs.py table data/own --subjects 9 --frames 8 --size 64 --aus 1 2 4 6 12 --workers 2"
+    row 'a table as the README shows it' "$TABLE"
     mkdir elsewhere && ln -s ../data elsewhere/
     cd elsewhere || exit 1
-    CONFIG=configs/custom/own_table_tiny_48px.py
-    SHORT="--cfg-options train_cfg.max_epochs=2 param_scheduler.warmup_epochs=1"
     row '`mim train fmae_iat_plugin CONFIG` from another folder' "mim train fmae_iat_plugin $CONFIG --work-dir one $SHORT && [ -f one/epoch_2.pth ]"
     row '`mim train fmae_iat_plugin CONFIG --launcher pytorch --gpus 2`' "mim train fmae_iat_plugin $CONFIG --launcher pytorch --gpus 2 --work-dir two $SHORT && [ -f two/epoch_2.pth ]"
     row '`mim test fmae_iat_plugin CONFIG --checkpoint CHECKPOINT`' "mim test fmae_iat_plugin $CONFIG --checkpoint one/epoch_2.pth | tee said && grep -q f1/mean said"
