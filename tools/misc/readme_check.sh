@@ -43,7 +43,7 @@ row() {  # words, command: passed if it succeeds
 
 CONFIG=configs/custom/own_table_tiny_48px.py
 SHORT="--cfg-options train_cfg.max_epochs=2 param_scheduler.warmup_epochs=1"
-TABLE="python tools/dataset_converters/synthfacs.py table data/own/faces --subjects 9 --frames 8 --size 64 --aus 1 2 4 6 12 --workers 2 && mv data/own/faces/annotations.csv data/own/annotation.csv"
+TABLE="python tools/dataset_converters/synthfacs.py table data/own/faces --subjects 9 --frames 8 --size 64 --aus 1 2 4 6 12 --workers 2 && mv data/own/faces/annotations.csv data/own/annotation.csv && python -c \"import pandas as pd; t = pd.read_csv('data/own/annotation.csv'); aus = [name for name in t if name[:2] == 'AU']; t[aus] = (t[aus] >= 2).astype(int); t.to_csv('data/own/annotation.csv', index=False)\""
 
 echo "| what the README says | result | run on |"
 echo "|---|---|---|"
