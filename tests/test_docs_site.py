@@ -5,6 +5,7 @@ import ast
 import os
 import posixpath
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -105,6 +106,42 @@ def test_the_api_describes_every_class_with_a_docstring(site, repo):
         assert {name.replace('.__init__', '') for name in classes} <= anchors, room
         text = (site / f'api/{room}.html').read_text(encoding='utf-8')
         assert not re.search(r':(?:class|func|mod|meth):', text), room
+        assert not re.search(r'<code>\w+,</code>', text), room  # names that share a description
+
+
+@pytest.mark.slow
+def test_options_and_dates_stay_on_their_lines(site):
+    """Each option in running text, and each date alone in a cell; not what stands in a block."""
+    options = dates = 0
+    for path in site.glob('*.html'):
+        text = re.sub('<pre>.*?</pre>', '', path.read_text(encoding='utf-8'), flags=re.DOTALL)
+        for code in re.findall('<code>(.*?)</code>', text):
+            names = re.findall(r'(?<![\w-])--[a-z][a-z-]*', re.sub('<.*?>', '', code))
+            assert re.findall(r'<span class="whole">(--[a-z][a-z-]*)', code) == names, (path, code)
+            options += len(names)
+        assert not re.search(r'<td>\d{4}-\d\d-\d\d</td>', text)
+        dates += len(re.findall(r'<td><span class="whole">\d{4}-', text))
+    assert options > 100 and dates > 20
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.environ.get('FMAE_BROWSER') != 'all', reason='FMAE_BROWSER=all runs it')
+def test_no_page_is_wider_than_a_phone(site):
+    api = pytest.importorskip('playwright.sync_api')
+    program = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser',
+                                                   'google-chrome'))), None)
+    if program is None:
+        pytest.skip('Chromium is not installed')
+    with api.sync_playwright() as play:
+        page = play.chromium.launch(executable_path=program, args=['--no-sandbox']).new_page(
+            viewport=dict(width=390, height=844))
+        wide = []
+        for path in sorted(site.rglob('*.html')):
+            if path.name != '404.html':
+                page.goto(path.as_uri())
+                if page.evaluate('document.documentElement.scrollWidth') > 390:
+                    wide.append(path.relative_to(site).as_posix())
+    assert wide == []
 
 
 def test_the_dated_numbers_are_those_of_the_pages(repo):

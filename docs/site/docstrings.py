@@ -9,6 +9,8 @@ import griffe
 ROLE = re.compile(r':(?:class|func|mod|meth|attr|data|exc|obj):'
                   r'`(?:~(?:[^`]*\.)?|\.*)([^`]+)`')
 LITERAL = re.compile(r'::(?=\n|$)')
+#: several names that share a type and a description, which griffe takes for one name
+SHARED = re.compile(r'^( *)(\w+(?:, \w+)+) (\(.*?\): .*(?:\n\1 +.*)*)', re.MULTILINE)
 
 
 class MarkdownDocstrings(griffe.Extension):
@@ -28,5 +30,10 @@ class MarkdownDocstrings(griffe.Extension):
 
 
 def as_markdown(text: str) -> str:
-    """A role becomes its name in code type, ``::`` at the end of a line a colon."""
+    """A role becomes its name in code type, ``::`` at the end of a line a colon.
+
+    Each of ``width, height (int): Pixels.`` gets an entry of its own.
+    """
+    text = SHARED.sub(lambda entry: '\n'.join(f'{entry[1]}{name} {entry[3]}'
+                                              for name in entry[2].split(', ')), text)
     return LITERAL.sub(':', ROLE.sub(r'`\1`', text))

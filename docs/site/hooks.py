@@ -27,6 +27,9 @@ ROOMS = ('web', 'experiments', 'inference', 'visualization', 'curation', 'models
 LINK = re.compile(r'(?<=\]\()[^)\s]+(?=\))')
 FENCE = re.compile(r'(^ *```.*?^ *```$)', re.MULTILINE | re.DOTALL)
 CONSTANT = re.compile(r'AUS|FRAMINGS|[A-Z]+_[A-Z_]+')  # without a docstring
+CODE = re.compile('<code>([^<]*)</code>')
+OPTION = re.compile(r'(?<![\w-])--?[a-z][\w-]*')
+DATE = re.compile(r'(?<=<td>)\d{4}-\d\d-\d\d(?=</td>)')
 LANGUAGES = {'.py': 'python', '.json': 'json', '.toml': 'toml', '.yml': 'yaml', '.sh': 'bash'}
 
 
@@ -63,6 +66,15 @@ def on_files(files, config):
     files.append(File.generated(config, 'site/style.css',
                                 abs_src_path=str(REPO / 'docs' / 'site' / 'style.css')))
     return files
+
+
+def on_page_content(html, **_):
+    """A browser breaks lines at hyphens: not within an option or a date."""
+    def whole(match):
+        return f'<span class="whole">{match[0]}</span>'
+
+    html = CODE.sub(lambda code: f'<code>{OPTION.sub(whole, code[1])}</code>', html)
+    return DATE.sub(whole, html)
 
 
 def api_pages() -> Dict[str, str]:

@@ -2,67 +2,56 @@
 """Every form of the adversary on two gloo processes equals the same on one."""
 
 import os
-import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 from faces import write_faces
+from launching import HERE, ROOT
 
 pytestmark = pytest.mark.slow
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
 HEAD = 'model.adversary.head'
 FORMS = {
-    'bce_centred': [f'{HEAD}.loss=bce_centred'],
-    'confusion': [f'{HEAD}.loss=confusion', f'{HEAD}.per_subject=True',
-                  "optim_wrapper.paramwise_cfg.lr_mult={'adversary.head': 3.0}"],
-    'closed_form': [f'{HEAD}.loss=ce', f'{HEAD}.fit=closed_form', f'{HEAD}.bank=32',
-                    f'{HEAD}.shrinkage=1.0', 'model.adversary.neck.scale=0.01'],
-    'steps': [f'{HEAD}.loss=ce', f'{HEAD}.bank=16',
-              "custom_hooks=[{'type': 'ParityRecorder'}, {'type': 'HeadStepsHook', 'steps': 2, "
-              "'batch_size': 8}]"]}
+    'bce_centred': {f'{HEAD}.loss': 'bce_centred'},
+    'confusion': {f'{HEAD}.loss': 'confusion', f'{HEAD}.per_subject': True,
+                  'optim_wrapper.paramwise_cfg.lr_mult': {'adversary.head': 3.0}},
+    'closed_form': {f'{HEAD}.loss': 'ce', f'{HEAD}.fit': 'closed_form', f'{HEAD}.bank': 32,
+                    f'{HEAD}.shrinkage': 1.0, 'model.adversary.neck.scale': 0.01},
+    'steps': {f'{HEAD}.loss': 'ce', f'{HEAD}.bank': 16, 'custom_hooks': [
+        dict(type='ParityRecorder'), dict(type='HeadStepsHook', steps=2, batch_size=8)]}}
+SHORT = {'train_dataloader.batch_size': 4, 'optim_wrapper.optimizer.lr': 2e-3,
+         'train_cfg.max_epochs': 2}
 
 
-def launch(command, faces, work_dir, options):
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = probe.getsockname()[1]
-    environment = {
-        **os.environ, 'PATH': f'{Path(sys.executable).parent}:{os.environ["PATH"]}',
-        'PYTHONPATH': f'{ROOT}:{HERE}', 'PORT': str(port), 'MASTER_ADDR': '127.0.0.1',
-        'NNODES': '1', 'NODE_RANK': '0', 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''}
-    config = faces / 'form.py'
-    config.write_text(f'_base_ = [{str(HERE / "parity_config.py")!r}]\n')
-    lines = [option.split('=', 1) for option in options]
-    for key, value in lines:
-        if value[0] in '[{':  # not a value that the command line can write
-            root, *path = key.split('.')
-            for part in reversed(path):
-                value = f'{{{part!r}: {value}}}'
-            config.write_text(config.read_text() + f'{root} = {value}\n')
-    plain = ['='.join(line) for line in lines if line[1][0] not in '[{']
-    return subprocess.run(
-        [*command, '--work-dir', str(work_dir), '--cfg-options',
-         f'train_dataloader.dataset.data_root={faces}', 'train_dataloader.batch_size=4',
-         'optim_wrapper.optimizer.lr=2e-3', 'train_cfg.max_epochs=2', *plain],
-        cwd=faces, env=environment, capture_output=True, text=True, timeout=300)
+@pytest.fixture(scope='module')
+def faces(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('forms')
+    write_faces(folder, empty=0.3, missing=0.3, unknown=0.3)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def by_two(parity_config, read_trained, faces):
+    """Form -> its training on two processes, which train all of them."""
+    for form, options in FORMS.items():
+        cfg = parity_config(faces, **SHORT, **options)
+        cfg.update(work_dir=str(faces / form), experiment_name=form, launcher='pytorch')
+        cfg.dump(faces / f'{form}.py')
+    done = subprocess.run(
+        [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2',
+         str(HERE / 'several.py'), *(str(faces / f'{form}.py') for form in FORMS)],
+        cwd=faces, capture_output=True, text=True, timeout=300, env={
+            **os.environ, 'PYTHONPATH': f'{ROOT}:{HERE}', 'OMP_NUM_THREADS': '1',
+            'CUDA_VISIBLE_DEVICES': ''})
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-6000:]
+    return {form: read_trained(faces / form) for form in FORMS}
 
 
 @pytest.mark.parametrize('form', FORMS)
-def test_two_processes_are_one(form, tmp_path, read_trained, assert_same_weights):
-    write_faces(tmp_path, empty=0.3, missing=0.3, unknown=0.3)
-    trained = []
-    for name, command in (('one', [sys.executable, str(ROOT / 'tools/train.py')]),
-                          ('two', ['bash', str(ROOT / 'tools/dist_train.sh')])):
-        command = [*command, str(tmp_path / 'form.py'), *(['2'] if name == 'two' else [])]
-        result = launch(command, tmp_path, tmp_path / name, FORMS[form])
-        assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-6000:]
-        trained.append(read_trained(tmp_path / name))
-    one, two = trained
+def test_two_processes_are_one(form, by_two, faces, run, assert_same_weights):
+    one, two = run(faces, **SHORT, **FORMS[form]), by_two[form]
     assert len(two.ranks) == 2 and len(one.steps) == 20
     for step, *parts in zip(one.steps, *two.ranks, strict=True):
         for loss in ('loss_au', 'loss_id'):
