@@ -16,6 +16,7 @@ from fmae_iat_plugin.evaluation.published_ablations import published_ablation
 from fmae_iat_plugin.faces import CropError
 from fmae_iat_plugin.faces.mmdet_detector import import_mmdet
 from fmae_iat_plugin.weights.shapes_only import ShapesOnly
+from fmae_iat_plugin.weights.zoo_index import find_model
 
 REPO = Path(__file__).resolve().parents[1]
 METAFILES = sorted(str(path.relative_to(REPO))
@@ -104,7 +105,7 @@ def test_rules_of_the_linter(metafile):
             assert isinstance(result.dataset, str) and isinstance(result.task, str)
             assert result.metrics
         assert model.data.get('Converted From') is None
-        assert not (model.weights or '').endswith('.pth')  # else it must begin with the name
+        assert not model.weights or model.weights.endswith(f'/{model.name}.pth')
 
 
 def test_every_config_is_in_exactly_one_metafile():
@@ -130,8 +131,12 @@ def test_published_numbers_are_those_of_the_one_file():
 
 def test_weights_are_the_public_files_and_say_their_licence():
     with_weights = [model for model in models() if model.weights]
-    assert {key(model): model.weights for model in with_weights} == {
-        name: f'https://drive.google.com/uc?id={file}' for name, file in DRIVE.items()}
+    assert {key(model) for model in with_weights} == set(DRIVE)
+    for model in with_weights:
+        file = DRIVE[key(model)]
+        assert model.weights == (f'https://drive.usercontent.google.com/download?id={file}'
+                                 f'&confirm=t&name=/{model.name}.pth')
+        assert find_model(model.name).weights == f'https://drive.google.com/uc?id={file}'  # gdown
     for model in with_weights:
         assert model.data['Weights License'] == 'CC BY-NC 4.0'
         assert model.data['Weights From'] == 'https://github.com/forever208/FMAE-IAT'
