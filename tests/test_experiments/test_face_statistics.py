@@ -16,7 +16,6 @@ from fmae_iat_plugin.experiments.face_statistics import (
 from fmae_iat_plugin.synthfacs.renderer import render, sample_identity
 
 
-
 def _face():
     """68 points, 20 pixels between the eyes, whose middle is (40, 30)."""
     points = np.full((68, 2), 40.0)
