@@ -18,6 +18,7 @@ import io
 import os
 import re
 import sys
+import warnings
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -119,9 +120,12 @@ def _check_setuptools() -> None:
 
 
 def import_quietly() -> None:
-    """Import mmpretrain's data sets, which say that a package is missing that nobody needs."""
-    with contextlib.redirect_stdout(io.StringIO()) as said:
+    """Import mmpretrain's data sets, which say that a package is missing that nobody needs, and its
+    models, which warn that an operator of mmcv is missing that none of ours has."""
+    with contextlib.redirect_stdout(io.StringIO()) as said, warnings.catch_warnings():
+        warnings.filterwarnings('ignore', 'Fail to import ``MultiScaleDeformableAttention``')
         importlib.import_module('mmpretrain.datasets')
+        importlib.import_module('mmpretrain.models')
     sys.stdout.write(said.getvalue().replace('Could not import OneDL\n', ''))
 
 

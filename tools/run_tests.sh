@@ -18,12 +18,5 @@ done
 if [ $places = 1 ]; then
     exec "$PYTHON" -m pytest -q "$@"
 fi
-# A file in one process, in the order of their names. One file runs alone: beside other tests, a killed run of it once
-# ended with other scores than the whole one, for a reason that is not known yet.
-ALONE=tests/test_experiments/test_cross_validation.py
-"$PYTHON" -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder "$@" --ignore "$ALONE" tests || found=$?
-"$PYTHON" -m pytest -q "$@" "$ALONE" || alone=$?
-for code in "${found:-0}" "${alone:-0}"; do  # 5: -k chose none of these
-    [ "$code" = 0 ] || [ "$code" = 5 ] || exit "$code"
-done
-[ "${found:-0}${alone:-0}" != 55 ] || exit 5
+# a file in one process, in the order of their names
+exec "$PYTHON" -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder "$@" tests

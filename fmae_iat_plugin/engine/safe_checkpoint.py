@@ -11,7 +11,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, FlexibleRunner
 from mmpretrain.registry import HOOKS
 
-from fmae_iat_plugin.files import partial_path
+from fmae_iat_plugin.files import partial_path, write_whole
 
 from .checkpoint_files import checkpoints, fault, newest_intact, remove_left_over, settle
 from .sharded import plain_name, unwrap
@@ -48,7 +48,8 @@ class SafeCheckpointHook(CheckpointHook):
 
     A checkpoint is written under a hidden name, flushed to the disk, renamed, and read again (the
     CRC-32 of every record); then what it replaces is removed. ``--resume`` without a file takes
-    the newest checkpoint that is intact, says which, and names those that it passes over.
+    the newest checkpoint that is intact, says which (also in ``last_checkpoint``), and names those
+    that it passes over.
 
     On a signal the training saves after the current update and exits with
     :data:`~.stopping.STOPPED_CODE`. In a job of Slurm it then asks to be started again.
@@ -116,6 +117,8 @@ class SafeCheckpointHook(CheckpointHook):
             runner.logger.info('%s is the newest intact checkpoint: the training goes on from it.',
                                path)
             runner._load_from = str(path)
+            if is_main_process():  # MMEngine notes it after the file, so a kill leaves an older one
+                write_whole(folder / 'last_checkpoint', str(path).encode())
         elif passed:
             raise ValueError(f'none of the {len(passed)} checkpoints in {folder} is intact, so '
                              'nothing can be resumed. Remedy: restore one from a copy, or remove '

@@ -199,10 +199,10 @@ def submit(runs: Sequence[Run], out: str, cluster: str = 'slurm', processes: int
     """
     with needs_extra('slurm', 'job arrays'):
         import submitit
+    waiting = unfinished(runs)
     executor = submitit.AutoExecutor(folder=str(Path(out, 'jobs')), cluster=cluster)
     executor.update_parameters(name='cross_validate', tasks_per_node=processes,
                                **(parameters or {}))
-    waiting = unfinished(runs)
     launcher = 'slurm' if cluster == 'slurm' and processes > 1 else 'none'
     jobs = executor.map_array(partial(train_and_test, launcher=launcher, resume=resume,
                                       feature_frames=feature_frames), waiting)

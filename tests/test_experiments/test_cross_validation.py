@@ -264,7 +264,7 @@ def test_a_seed_without_a_fold_is_said_and_left_out(finished):
     assert 'small: seeds 1 lack a fold' in results_text(summary)
 
 
-def test_numbers_of_another_config_are_not_given_out(finished, config, monkeypatch):
+def test_numbers_of_another_config_are_not_given_out(finished, tmp_path, monkeypatch):
     """Finished runs of another learning rate: the setting is named, and nothing is begun."""
     monkeypatch.setattr(cross_validation, '_in_a_process', None)  # calling it would fail
     assert cross_validate(finished) == []  # nothing changed: nothing to do, and no error
@@ -276,7 +276,8 @@ def test_numbers_of_another_config_are_not_given_out(finished, config, monkeypat
     with pytest.raises(ValueError, match=name):
         train_and_test(changed[0])
     with pytest.raises(ValueError, match=name):
-        cross_validation.submit(changed, 'nowhere', 'local')
+        cross_validation.submit(changed, str(tmp_path / 'out'), 'local')
+    assert not (tmp_path / 'out').exists()
 
 
 def test_a_run_is_one_process_at_a_time(config, tmp_path):
@@ -353,13 +354,15 @@ def test_job_arrays(finished, tmp_path):
     assert len(list((tmp_path / 'jobs').glob('*_result.pkl'))) == 2  # the finished one is no job
 
 
-def test_a_run_begun_without_resume_may_go_on_with_it(finished):
-    """Killed before its test: how it is started again is no part of its config."""
+@pytest.mark.parametrize('noted', ['epoch_2.pth', 'epoch_1.pth', ''])
+def test_a_run_begun_without_resume_may_go_on_with_it(finished, noted):
+    """Killed before its test, or before or while MMEngine noted the last of its checkpoints."""
     run = finished[-1]
     with np.load(run.predictions) as data, np.load(run.features) as features:
         before, kept = data['scores'], features['features']
     run.predictions.unlink()
     run.features.unlink()
+    Path(run.work_dir, 'last_checkpoint').write_text(noted and str(Path(run.work_dir, noted)))
     train_and_test(run, resume=True)
     with np.load(run.predictions) as data, np.load(run.features) as features:
         np.testing.assert_array_equal(data['scores'], before)
