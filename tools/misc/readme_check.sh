@@ -79,7 +79,7 @@ if [[ train == *"${1:-}"* ]]; then
     row '`python tools/train.py`' "python tools/train.py $CONFIG $SHORT"
     row '`bash tools/dist_train.sh CONFIG 2`' "bash tools/dist_train.sh $CONFIG 2 --work-dir work_dirs/two $SHORT"
     row '`python tools/test.py CONFIG CHECKPOINT`' "python tools/test.py $CONFIG work_dirs/own_table_tiny_48px/epoch_2.pth | tee said && grep -q f1/mean said"
-    row "\`pip install -e '.[stack,zoo]'\`, then \`model_zoo.py list\`" "pip install -e '.[stack,zoo]' && python tools/model_zoo.py list bp4d | grep -q fmae-iat_vit-large_bp4d_fold1"
+    row "\`pip install -e '.[stack,zoo]'\`, then \`model_zoo.py list\`" "pip install -e '.[stack,zoo]' && python tools/model_zoo.py list bp4d >said && grep -q fmae-iat_vit-large_bp4d_fold1 said"
     row "\`pip install -e '.[stack,face]'\`" "pip install -e '.[stack,face]'"
     row 'converter, crop and check of a release' "python tools/dataset_converters/synthfacs.py bp4d RELEASE --subjects 4 --frames 6 --workers 2 &&
         python tools/dataset_converters/bp4d.py RELEASE data/bp4d --workers 2 && python tools/crop_faces.py data/bp4d data/bp4d --workers 2 &&
