@@ -5,6 +5,7 @@ import ast
 import os
 import posixpath
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -60,6 +61,21 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path):
     pages = {name: Page(tmp_path / name) for name in ('a.html', 'b/c.html')}
     assert lost(pages, tmp_path) == [('a.html', 'b/c.html#y'), ('a.html', 'none.html'),
                                      ('b/c.html', '../a.html#gone'), ('b/c.html', '//a.b/c.js')]
+
+
+def test_the_drawn_floors_are_those_of_the_contract(repo):
+    """The flowchart of the page, which the site draws itself, against import-linter's layers."""
+    hooks = runpy.run_path(str(repo / 'docs/site/hooks.py'))
+    page = (repo / 'docs/en/architecture.md').read_text(encoding='utf-8')
+    drawn = hooks['floors'](re.search(r'```mermaid\nflowchart TD\n(.*?)```', page, re.DOTALL))
+    rows = [set(re.findall('<span>(.*?)</span>', row))
+            for row in re.findall('<div>(.*?)</div>', drawn)]
+    contract = (repo / 'pyproject.toml').read_text(encoding='utf-8')
+    layers = re.findall('^    "(.*)",$', re.search(r'\nlayers = \[\n(.*?)\n\]', contract,
+                                                  re.DOTALL)[1], re.MULTILINE)
+    assert rows[0] == {'tools'} and len(rows) == len(layers)  # in the place of cli, their names
+    assert rows[1:-1] == [set(layer.split(' | ')) for layer in layers[1:-1]]
+    assert "models, datasets, engine, evaluation, synthfacs register into MMPretrain's" in drawn
 
 
 @pytest.fixture(scope='module')

@@ -24,6 +24,7 @@ PAGES = {'README.md': 'project/readme.md', 'CONTRIBUTING.md': 'project/contribut
 #: rooms of the package in the order of its floors; its single files share the page "package"
 ROOMS = ('web', 'experiments', 'inference', 'visualization', 'curation', 'models', 'faces',
          'weights', 'synthfacs', 'converters', 'datasets', 'engine', 'evaluation')
+MERMAID = re.compile(r'^```mermaid\nflowchart TD\n(.*)^```$', re.MULTILINE | re.DOTALL)
 LINK = re.compile(r'(?<=\]\()[^)\s]+(?=\))')
 FENCE = re.compile(r'(^ *```.*?^ *```$)', re.MULTILINE | re.DOTALL)
 CONSTANT = re.compile(r'AUS|FRAMINGS|[A-Z]+_[A-Z_]+')  # without a docstring
@@ -119,7 +120,44 @@ def relinked(text: str, name: str, page: str, wanted: Set[str]) -> str:
 
     parts = FENCE.split(text)
     parts[::2] = [LINK.sub(link, part) for part in parts[::2]]
+    parts[1::2] = [MERMAID.sub(floors, part) for part in parts[1::2]]
     return ''.join(parts)
+
+
+def floors(flowchart) -> str:
+    """A flowchart of Mermaid as rows of boxes, because its own script comes from another server.
+
+    A row is the longest way to the bottom; a dotted arrow becomes a sentence below.
+    """
+    names, below, said = {}, {}, []
+
+    def nodes(text):
+        for node in text.split(' & '):
+            name, _, label = node.strip().rstrip(')]').partition('[')
+            names[name] = label.strip('(') or names.get(name, name)
+            yield name
+
+    for line in filter(None, map(str.strip, flowchart[1].splitlines())):
+        dotted = re.fullmatch(r'(.*) -\. (.*) \.-> (.*)', line)
+        if dotted:
+            left, right = (', '.join(names[name] for name in list(nodes(part)))
+                           for part in (dotted[1], dotted[3]))
+            said.append(f'<p>{left} {dotted[2]} {right}.</p>')
+        else:
+            left, right = line.split(' --> ')
+            targets = list(nodes(right))
+            for name in nodes(left):
+                below.setdefault(name, set()).update(targets)
+
+    def height(name):
+        return 1 + max(map(height, below.get(name, ())), default=-1)
+
+    drawn = {name for pair in below.items() for name in (pair[0], *pair[1])}
+    rows = [[names[name] for name in names if name in drawn and height(name) == level]
+            for level in sorted(set(map(height, drawn)), reverse=True)]
+    boxes = (''.join(f'<span>{name}</span>' for name in row) for row in rows)
+    return (f'<div class="floors">{"".join(f"<div>{row}</div>" for row in boxes)}'
+            f'{"".join(said)}</div>')
 
 
 def site_uri(path: str, wanted: Set[str]) -> str:
