@@ -5,11 +5,12 @@
 # image's user predicts a picture with its entry point. Needs root; takes 10 GB for a time.
 #   bash tools/misc/docker_check.sh             the release bookworm
 #   bash tools/misc/docker_check.sh trixie      another one
+#   EXTRAS=face,export,analysis bash tools/misc/docker_check.sh      as a --build-arg; 2 GB
 # What pip and apt must know of the network is taken from this machine: variables PIP_* and *_proxy,
 # resolv.conf, certificates.
 set -euo pipefail
 if [ "${1:-}" = --help ]; then
-    sed -n '3,9s/^# \{0,1\}//p' "$0"
+    sed -n '3,10s/^# \{0,1\}//p' "$0"
     exit
 fi
 REPO="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
@@ -56,7 +57,8 @@ for line in filter(None, map(str.strip, text.splitlines())):
     word, rest = line.split(None, 1)
     began = time.time()
     if word == 'ARG':
-        args.update([rest.split('=', 1)])
+        name, value = rest.split('=', 1)
+        args[name] = os.environ.get(name, value)
     elif word == 'ENV':
         name, value = rest.split('=', 1)
         env[name] = re.sub(r'\$(\w+)', lambda found: env[found[1]], value)
@@ -87,7 +89,7 @@ run([*at, 'predict', 'PHOTO.jpg', '--vis', '--out-dir', 'out'], stdout=subproces
 rows = (folder / 'out/PHOTO.csv').read_text().splitlines()
 print(f'{len(rows) - 1} faces in out/PHOTO.csv, written by the user '
       f'{(folder / "out/PHOTO.csv").stat().st_uid}')
-run(['python', '-c', "import sys, torch, fmae_iat_plugin; print('Python', sys.version.split()[0], "
-     "'torch', torch.__version__, fmae_iat_plugin.__file__)"])
+run(['python', '-c', "import sys, importlib.util as u; print('Python', sys.version.split()[0], "
+     "'with PyTorch' if u.find_spec('torch') else 'without PyTorch')"])
 CODE
 echo "complete: every step of docker/Dockerfile ran, in $(cat "$ROOT/etc/debian_version")"
