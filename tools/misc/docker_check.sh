@@ -26,8 +26,11 @@ fi
 mount -t proc proc "$ROOT/proc"
 mount --rbind /dev "$ROOT/dev" && mount --make-rslave "$ROOT/dev"
 cp /etc/resolv.conf "$ROOT/etc/resolv.conf"
-mkdir -p "$ROOT/etc/ssl/certs" "$WORK/tree"
-cp -L /etc/ssl/certs/ca-certificates.crt "$ROOT/etc/ssl/certs/" 2>/dev/null || true
+mkdir "$WORK/tree"
+if [ -n "${PIP_CERT:-}" ]; then
+    cp -L "$PIP_CERT" "$ROOT/etc/host-certificates.crt"
+    export PIP_CERT=/etc/host-certificates.crt
+fi
 git -C "$REPO" archive HEAD | tar x -C "$WORK/tree"
 
 python3 - "$REPO/docker/Dockerfile" "$ROOT" "$WORK/tree" <<'CODE'
