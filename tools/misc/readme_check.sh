@@ -102,15 +102,15 @@ if [[ mim == *"${1:-}"* ]]; then
     environment mim
     row "\`pip install -e '.[stack,zoo]' onedl-mim\`" "pip install -e '.[stack,zoo]' onedl-mim"
     row 'a table as the README shows it' "$TABLE"
-    mkdir elsewhere && ln -s ../data elsewhere/
-    cd elsewhere || exit 1
+    mkdir "$WORK/elsewhere" && ln -s "$WORK/mim/data" "$WORK/elsewhere/"
+    cd "$WORK/elsewhere" || exit 1  # outside of the checkout, where mim would find the config twice
     row '`mim train fmae_iat_plugin CONFIG` from another folder' "mim train fmae_iat_plugin $CONFIG --work-dir one $SHORT && [ -f one/epoch_2.pth ]"
     row '`mim train fmae_iat_plugin CONFIG --launcher pytorch --gpus 2`' "mim train fmae_iat_plugin $CONFIG --launcher pytorch --gpus 2 --work-dir two $SHORT && [ -f two/epoch_2.pth ]"
     row '`mim test fmae_iat_plugin CONFIG --checkpoint CHECKPOINT`' "mim test fmae_iat_plugin $CONFIG --checkpoint one/epoch_2.pth | tee said && grep -q f1/mean said"
-    cd ..
+    cd "$WORK/mim" || exit 1
     row '`mim download`, from a server that plays Google Drive' "pip install pytest hypothesis && python -m pytest -q tests/test_mim.py"
     row 'an installed wheel instead' "pip uninstall -y fmae_iat_plugin && pip wheel --no-deps -w dist . && pip install --no-deps dist/*.whl"
-    cd elsewhere || exit 1
+    cd "$WORK/elsewhere" || exit 1
     row '`mim train` does not find its tools, as the page says' \
         "! mim train fmae_iat_plugin $CONFIG 2>said && grep -q \"can't open file .*site-packages/../tools/train.py\" said"
     row '`fmae-iat train CONFIG` and `fmae-iat test` do the same' "fmae-iat train $CONFIG --work-dir three $SHORT && fmae-iat test $CONFIG three/epoch_2.pth | tee said && grep -q f1/mean said"
