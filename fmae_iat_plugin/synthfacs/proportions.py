@@ -20,8 +20,8 @@ VARIED: Dict[str, Tuple[float, float, float, float]] = dict(
     brow_y=(.045, .055, -.45, -.13), brow_tilt=(-.015, .04, -.15, .15),
     brow_arch=(-.005, .02, 0, .15), brow_thickness=(-.004, .012, .025, .09),
     brow_density=(-.20, .17, .12, 1), brow_inner_x=(-.005, .02, .12, .3),
-    brow_outer_x=(.01, .02, .75, 1), lid_up=(-.045, .014, .03, .15),
-    lid_low=(-.038, .010, .012, .1), crease=(0, .012, .01, .12), eye_x=(0, .012, .45, .55),
+    brow_outer_x=(.01, .02, .75, 1), lid_up=(-.033, .014, .03, .15),
+    lid_low=(-.034, .010, .012, .1), crease=(0, .012, .01, .12), eye_x=(0, .012, .45, .55),
     eye_half_width=(0, .01, .18, .27), mouth_half_width=(.03, .035, .3, .6),
     nose_width=(.04, .022, .17, .35), lip_up=(.018, .02, .04, .2), lip_low=(.045, .024, .06, .26),
     face_width=(0, .03, .9, 1.25), socket_depth=(.03, .04, .04, .3),
@@ -30,7 +30,11 @@ VARIED: Dict[str, Tuple[float, float, float, float]] = dict(
     glabella_shade=(.22, .12, 0, .5), eye_shade=(.24, .13, 0, .55))
 # Of one length, the part below the one before: (mean, spread)
 NOSE, MOUTH, CHIN = (.64, .06), (.31, .035), (.85, .065)
-BROW_MOBILITY, MOBILITY, EYE_ANCHOR, WHOLE_BROW = (.9, 1.5), (.8, 1.25), (.6, .95), (.4, 1)
+# Uniform: (smallest, largest)
+UNIFORM: Dict[str, Tuple[float, float]] = dict(
+    brow_mobility=(.9, 1.5), mobility=(.8, 1.25), eye_anchor=(.6, .95), whole_brow=(.4, 1),
+    orbit_shade=(.3, .9), lid_shade=(.1, .9), mouth_stretch=(.2, 1))
+IRIS = .25, .8  # brightness of the iris, as a factor
 
 
 def sample_varied_identity(seed: int) -> Identity:
@@ -55,8 +59,8 @@ def sample_varied_identity(seed: int) -> Identity:
               for name, (shift, spread, low, high) in VARIED.items()}
     nose = near(*NOSE)
     mouth = nose + near(*MOUTH)
-    return replace(person, **fields, nose_length=nose, mouth_y=mouth, chin_y=mouth + near(*CHIN),
-                   brow_mobility=float(rng.uniform(*BROW_MOBILITY)),
-                   mobility=float(rng.uniform(*MOBILITY)),
-                   eye_anchor=float(rng.uniform(*EYE_ANCHOR)),
-                   whole_brow=float(rng.uniform(*WHOLE_BROW)))
+    nose_mouth_chin = dict(nose_length=nose, mouth_y=mouth, chin_y=mouth + near(*CHIN))
+    uniform = {name: float(rng.uniform(*ends)) for name, ends in UNIFORM.items()}
+    level = rng.uniform(*IRIS)
+    return replace(person, **fields, **nose_mouth_chin, **uniform,
+                   iris_colour=tuple(float(level * value) for value in person.iris_colour))

@@ -6,9 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fmae_iat_plugin.synthfacs.proportions import VARIED, sample_varied_identity
+from fmae_iat_plugin.synthfacs.proportions import UNIFORM, VARIED, sample_varied_identity
 from fmae_iat_plugin.synthfacs.renderer import render, sample_identity
 from fmae_iat_plugin.synthfacs.renderer.geometry import FaceCurves
+from fmae_iat_plugin.synthfacs.renderer.muscles import JAW_DROP, drives, eye_light
 
 # Mean and standard deviation of dlib's landmarks on 259 frontal photos, in pupil distances. Of
 # nose, brows and lids dlib marks other edges than the renderer, so they are not compared here.
@@ -40,10 +41,11 @@ def test_landmarks_lie_where_those_of_photos_do(people):
 def test_every_face_is_in_order(people):
     for person in people:
         y = FaceCurves(person).landmarks[:, 1]
-        assert y[[19, 24]].max() < y[[37, 38, 43, 44]].min() - .03  # brows above the eyes
+        assert y[[19, 24]].max() < y[[37, 38, 43, 44]].min() - .02  # brows above the eyes
         assert y[[33]].max() < y[51] < y[57] < y[8]  # nose, upper lip, lower lip, chin
         assert all(low <= getattr(person, name) <= high
                    for name, (_, _, low, high) in VARIED.items())
+        assert all(low <= getattr(person, name) <= high for name, (low, high) in UNIFORM.items())
 
 
 def test_the_same_seed_gives_the_same_person_and_others_stay_themselves():
@@ -90,26 +92,84 @@ def test_the_whole_brow_rises_only_where_both_its_ends_do():
     assert rise[middle].min() > 1.5 and np.abs(rise[[8, 33, 57]]).max() < .1  # pixels
 
 
-def test_shade_darkens_its_place_by_its_share_and_nothing_else():
+def _grey(person, aus=None, **change):
+    """Grey picture ``[256, 256]`` and the landmarks as whole pixels."""
+    image, landmarks = render(replace(person, **change), aus, size=256)
+    return image.mean(axis=2, dtype=float), landmarks.round().astype(int)
+
+
+def _patch(image, place):
+    return image[place[1] - 2:place[1] + 3, place[0] - 2:place[0] + 3]
+
+
+SHADES = ('glabella_shade', 'eye_shade', 'orbit_shade', 'lid_shade')
+
+
+@pytest.fixture
+def evenly_lit():
+    return replace(sample_varied_identity(5), glasses='none', mouth_stretch=0.0, mobility=1.0,
+                   brow_mobility=1.0, **dict.fromkeys(SHADES, 0.0))
+
+
+def test_shade_darkens_its_place_by_its_share_and_nothing_else(evenly_lit):
     """A picture is about proportional to its paint: 0.6 is left, but for highlights."""
-    plain = replace(sample_varied_identity(5), glabella_shade=0.0, eye_shade=0.0, glasses='none')
-
-    def picture(**change):
-        image, landmarks = render(replace(plain, **change), size=256)
-        return image.mean(axis=2, dtype=float), landmarks
-
-    before, landmarks = picture()
+    before, landmarks = _grey(evenly_lit)
     between = landmarks[[21, 22]].mean(0).round().astype(int)
-    chin = landmarks[8].round().astype(int) - (0, 20)
+    chin = landmarks[8] - (0, 20)
     eyes = [landmarks[first:first + 6].mean(0).round().astype(int) for first in (36, 42)]
-
-    def patch(image, place):
-        return image[place[1] - 2:place[1] + 3, place[0] - 2:place[0] + 3]
-
-    skin, _ = picture(glabella_shade=.4)
-    assert .5 < patch(skin, between).mean() / patch(before, between).mean() < .8
-    assert np.array_equal(patch(skin, chin), patch(before, chin))
-    eye, _ = picture(eye_shade=.4)
+    skin, _ = _grey(evenly_lit, glabella_shade=.4)
+    assert .5 < _patch(skin, between).mean() / _patch(before, between).mean() < .8
+    assert np.array_equal(_patch(skin, chin), _patch(before, chin))
+    eye, _ = _grey(evenly_lit, eye_shade=.4)
     for place in eyes:
-        assert .5 < patch(eye, place).mean() / patch(before, place).mean() < .85
-    assert np.array_equal(patch(eye, between), patch(before, between))
+        assert .4 < _patch(eye, place).mean() / _patch(before, place).mean() < .85
+    assert np.array_equal(_patch(eye, between), _patch(before, between))
+    lids, _ = _grey(evenly_lit, lid_shade=.6)
+    for edge in (37, 38, 43, 44):  # just above the upper lid's edge
+        place = landmarks[edge] - (0, 3)
+        assert .3 < _patch(lids, place).mean() / _patch(before, place).mean() < .85
+    assert np.array_equal(_patch(lids, between), _patch(before, between))
+
+
+def test_eyes_darken_as_they_narrow_and_brows_shade_the_lids(evenly_lit):
+    shaded = dict(orbit_shade=.5)
+    assert np.array_equal(_grey(evenly_lit)[0], _grey(evenly_lit, **shaded)[0])
+    for aus, left in (({6: 2}, 1 - .5 * .8 * .4), ({7: 1, 12: 2}, 1 - .5 * (.6 * .2 + .3 * .4)),
+                      ({4: 5, 6: 5, 7: 5}, .5), ({2: 5}, 1)):
+        person = replace(evenly_lit, **shaded)
+        assert eye_light(drives(aus, person), person) == pytest.approx(left)
+    before, landmarks = _grey(evenly_lit, {6: 2})
+    after, _ = _grey(evenly_lit, {6: 2}, **shaded)
+    for first in (36, 42):
+        place = landmarks[first:first + 6].mean(0).round().astype(int)
+        assert _patch(after, place).mean() / _patch(before, place).mean() == pytest.approx(
+            .84, abs=.04)
+    for au, low, high in ((4, .5, .85), (1, 1.02, 1.3), (2, 1.02, 1.3)):
+        before, landmarks = _grey(evenly_lit, {au: 5})
+        after, _ = _grey(evenly_lit, {au: 5}, **shaded)
+        for lid, brow in ((37, 20), (44, 23)):
+            place = landmarks[[lid, lid, brow]].mean(0).round().astype(int)
+            assert low < _patch(after, place).mean() / _patch(before, place).mean() < high, au
+        chin = landmarks[8] - (0, 20)
+        assert np.array_equal(_patch(after, chin), _patch(before, chin))
+
+
+def test_the_mouth_is_stretched_only_where_the_jaw_drops_far(evenly_lit):
+    wide = replace(evenly_lit, mouth_stretch=.5)
+    for aus in ({}, {26: 1.0}, {25: 5}, {12: 5}):
+        np.testing.assert_array_equal(_grey(evenly_lit, aus)[0], _grey(wide, aus)[0])
+    assert drives({26: 4}, evenly_lit) == {26: .8}
+    assert drives({26: 4}, wide) == pytest.approx({26: .9, 27: .5})
+    assert drives({26: 2.5}, wide) == pytest.approx({26: .5 * (1 + .25 * .25), 27: .25})
+
+    def mouth(person):
+        """In pupil distances: inner height and width."""
+        x, y = render(person, {26: 4}, size=256)[1].T
+        unit = x[42:48].mean() - x[36:42].mean()
+        return (y[66] - y[62]) / unit * 2 * person.eye_x, (x[54] - x[48]) / unit * 2 * person.eye_x
+
+    (height, width), (stretched, narrowed) = mouth(evenly_lit), mouth(wide)
+    lips = .5 * (.165 + .012) + .1 * (.39 + .44) * JAW_DROP  # rims of AU 27, and more of AU 26
+    # the skin between them is stretched by the jaw as well
+    assert 1 < (stretched - height) / lips < 1.6
+    assert .02 < width - narrowed < .15

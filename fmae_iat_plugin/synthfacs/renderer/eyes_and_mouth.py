@@ -41,9 +41,10 @@ def paint_eyeball(curves, per_unit, side, rng):
     iris *= (1 - .65 * np.exp(-0.5 * ((inside - .97) / .10) ** 2))[..., None]   # limbal ring
     eye += r.inside(d - i.iris, .014)[..., None] * (iris - eye)
     eye += r.inside(d - .40 * i.iris, .012)[..., None] * (np.float32([10, 9, 9]) - eye)
-    eye *= 1 - i.eye_shade  # the lids' shadow, but for what mirrors the lamp
+    eye *= 1 - i.eye_shade  # the lids' shadow
     for dx, dy, size, level in ((-.030, -.034, .017, .95), (.032, .030, .008, .45)):
         spot = r.inside(np.hypot(x - cx - dx, y - cy - dy) - size, .012)
+        level *= max(1 - 1.5 * i.eye_shade, 0)
         eye += (spot * level)[..., None] * (np.float32([255, 255, 255]) - eye)
     return r, np.clip(eye, 0, 255).astype(np.uint8)
 

@@ -92,6 +92,12 @@ class Identity:
     # as evenly as the rendered head
     glabella_shade: float = 0.0
     eye_shade: float = 0.0
+    # how much darker lids and eyeballs get where the brow is lowered or the eye narrowed, 0 to 1
+    orbit_shade: float = 0.0
+    # how dark the rims of the lids are, beyond the lash lines, 0 to 1
+    lid_shade: float = 0.0
+    # how far the mouth is torn open (AU 27) where the jaw drops far, 0 to 1
+    mouth_stretch: float = 0.0
 
 
 def _mix(table, x):

@@ -63,6 +63,8 @@ PULLS = {
     # jaw drop: the lower face turns down about the jaw joint (see JAW_DROP)
     26: [('corner', (0, 0), (.16, .18), (-.036, .010)),
          ('corner', (.28, -.15), (.20, .30), (-.030, .012))],
+    # mouth stretched open by the jaw: corners in; lips and jaw: see lip_profiles and drives
+    27: [('corner', (-.01, .02), (.19, .20), (-.075, .030))],
     5: [('eye', (0, -.17), (.20, .08), (0, -.012))],
     7: [('eye_out', (.02, 0), (.10, .09), (-.014, 0)),
         ('eye', (0, .17), (.20, .09), (0, -.026))],
@@ -73,6 +75,11 @@ PULLS = {
 }
 
 JAW_DROP = 0.27   # of the chin at AU26 intensity 5
+_STRETCHED = .2, .8  # amounts of AU26 from which the jaw also stretches the mouth, and wholly
+
+# How much of the light an action unit takes from the eyeballs, as a share of
+# ``Identity.orbit_shade``: it narrows the eye or lowers the brow over it.
+_EYE_SHADOW = {4: .55, 6: .8, 7: .6, 9: .4, 12: .3}
 
 
 def _flat(u):
@@ -135,6 +142,7 @@ def lip_profiles(curves):
              lambda u: .006 * _flat(u), lambda u: -.66 * low * _flat(u)),
         25: lips(-.018, -.046, .112, .082, .55),
         26: lips(-.31 * JAW_DROP, -.39 * JAW_DROP, .44 * JAW_DROP, .34 * JAW_DROP, .5),
+        27: lips(.010, -.012, .165, .150, .5),
         # a smile bares the upper teeth: the parted upper lip follows the corners
         '12x25': lips(-.030, -.048, .004, 0, .5),
         '10x25': (lambda u: -.012 * _shoulders(u), lambda u: -.04 * _shoulders(u), _zero, _zero),
@@ -174,7 +182,8 @@ def drives(au_intensities, person=None):
     """Drive name -> amount: the units and their interactions.
 
     An amount lies in [0, 1], times the mobility of the ``person`` (Identity). AU26 opens the mouth
-    by itself, so AU25 beside it only adds the rest of its opening. AU6 with AU12 raises the cheek
+    by itself, so AU25 beside it only adds the rest of its opening; where the jaw drops far, it
+    stretches the mouth (AU 27, ``Identity.mouth_stretch``). AU6 with AU12 raises the cheek
     further. AU12 or AU10 with open lips bares teeth. AU1 with AU2 raises the whole brow
     (``Identity.whole_brow``).
     """
@@ -182,6 +191,10 @@ def drives(au_intensities, person=None):
     if person is not None:
         d = {au: amount * (person.brow_mobility if au in BROW else person.mobility)
              for au, amount in d.items()}
+        if person.mouth_stretch and d.get(26, 0.0) > _STRETCHED[0]:
+            share = (d[26] - _STRETCHED[0]) / (_STRETCHED[1] - _STRETCHED[0])
+            d[27] = person.mouth_stretch * min(share, 1.0)
+            d[26] *= 1 + .25 * d[27]
         if person.whole_brow and 1 in d and 2 in d:
             d['1x2'] = person.whole_brow * min(d[1], d[2])
     opening = max(d.get(25, 0.0), min(1.0, 1.6 * d.get(26, 0.0)))
@@ -193,6 +206,12 @@ def drives(au_intensities, person=None):
         if amount:
             d[name] = amount
     return d
+
+
+def eye_light(drives, person):
+    """The share of the light that the lids and the brow leave to the eyeballs, 0 to 1."""
+    shadow = sum(share * drives.get(au, 0.0) for au, share in _EYE_SHADOW.items())
+    return 1 - person.orbit_shade * min(shadow, 1.0)
 
 
 def pull_centres(curves, drive):

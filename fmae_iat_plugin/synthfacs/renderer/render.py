@@ -156,6 +156,7 @@ def compose(plates, warp, drives, pose, light):
     eyes, mouth = np.zeros((2, size, size), np.float32)
     level = np.float32(np.clip(light.ambient + .62 * light.strength, .1, 1.4))
     scale = np.float32(warp.unit * pose.scale)
+    eye_level = level * np.float32(muscles.eye_light(drives, plates.identity))
     boxes = []
     for k, slit in enumerate((*warp.anatomy.eyes, warp.anatomy.mouth)):
         box = warp.box(slit)
@@ -175,10 +176,10 @@ def compose(plates, warp, drives, pose, light):
         points = warp.skull(box)
         if k < 2:
             eyes[box] = cover[hole]
-            under[box] = _eye_picture(plates.eyeballs[k], points, upper[hole], level)
+            under[box] = _eye_picture(plates.eyeballs[k], points, upper[hole], eye_level)
         else:
             mouth[box] = cover[hole]
-            jaw = muscles.JAW_DROP * .93 * drives.get(26, 0.0)
+            jaw = muscles.JAW_DROP * .93 * drives.get(26, 0.0) + .23 * drives.get(27, 0.0)
             under[box] = _mouth_picture(plates.mouth, points, upper[hole], lower[hole], jaw, level)
     r = plates.raster
     at = cv2.transform(skin, r.indexing)

@@ -177,3 +177,7 @@ def _lids(layers, curves):
         layers.tint(rim * .35, bgr(i.skin) * np.float32([.74, .72, .98]), box)
         lower = np.exp(-0.5 * ((y - low - .014) / .008) ** 2) * inside * np.clip(u + .7, 0, 1)
         layers.darken(box, lower * (.16 + .30 * i.makeup))
+        if i.lid_shade:  # lashes and their shadow, wider than the lines
+            above, below = (np.exp(-0.5 * ((y - edge) / .034) ** 2) for edge in (up, low))
+            near = np.maximum(above, .55 * below) * r.inside((np.abs(u) - 1.12) * .2, .05)
+            layers.darken(box, .85 * i.lid_shade * near)

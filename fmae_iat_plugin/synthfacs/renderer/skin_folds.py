@@ -76,6 +76,15 @@ BULGES = {
     '6x12': [('cheek', (0, -.02), (.20, .13), .03)],
 }
 
+# drive: [(anchor, (x, y), (sigma x, sigma y), share of the light)]: what a lowered brow keeps from
+# the lids and a raised one lets in, as a share of ``Identity.orbit_shade``
+SHADOWS = {
+    1: [('eye', (-.04, -.13), (.22, .08), -.25)],
+    2: [('eye', (.04, -.13), (.22, .08), -.25)],
+    4: [('eye', (-.06, -.12), (.22, .09), .9), ('eye_in', (-.03, -.08), (.07, .10), .4)],
+    9: [('eye', (-.06, -.10), (.20, .08), .5), ('eye_in', (-.03, -.06), (.07, .10), .4)],
+}
+
 
 def _smooth(points, samples=36):
     """Catmull-Rom curve through the points, [samples, 2]."""
@@ -129,6 +138,10 @@ def _fold(curves, raster, drive, strength):
         x, y = curves.anchors[anchor] + np.asarray(shift)
         height += tall * (raster.blob(x, y, *sigma) if abs(x) < 1e-6
                           else raster.pair(x, y, *sigma))
+    if curves.id.orbit_shade:
+        for anchor, shift, sigma, share in SHADOWS.get(drive, ()):
+            x, y = curves.anchors[anchor] + np.asarray(shift)
+            shade += curves.id.orbit_shade * share * raster.pair(x, y, *sigma)
     return height, np.minimum(shade, 0.9)
 
 
@@ -153,7 +166,7 @@ def _fold_map(curves, raster, slope, drive, strength):
     """The list of one drive."""
     height, shade = _fold(curves, raster, drive, strength)
     dx, dy = raster.slope(height)
-    used = ((np.abs(dx) + np.abs(dy) > 0.03) | (shade > 0.01)).astype(np.uint8)
+    used = ((np.abs(dx) + np.abs(dy) > 0.03) | (np.abs(shade) > 0.01)).astype(np.uint8)
     used = cv2.dilate(used, np.ones((5, 5), np.uint8))
     count, _, stats, _ = cv2.connectedComponentsWithStats(used)
     parts = []

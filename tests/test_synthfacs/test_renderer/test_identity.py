@@ -28,7 +28,8 @@ def test_people_differ_in_every_number():
         least = {'hair_style': len(HAIR_STYLES), 'beard': len(BEARDS), 'glasses': len(GLASSES),
                  'iris_colour': 5, 'moles': 4, 'freckles': 20, 'makeup': 100,
                  'brow_mobility': 1, 'mobility': 1, 'eye_anchor': 1,
-                 'whole_brow': 1, 'glabella_shade': 1, 'eye_shade': 1}
+                 'whole_brow': 1, 'glabella_shade': 1, 'eye_shade': 1,
+                 'orbit_shade': 1, 'lid_shade': 1, 'mouth_stretch': 1}
         assert len(values) >= least.get(field.name, 200), field.name
 
 
