@@ -34,7 +34,7 @@ model = dict(
         # rendered AUs are rarer than those of recorded people: 12 % against 34 % in BP4D
         pos_weight=(3.0, ) * len(aus)),
     intensity_head=dict(
-        type='AUIntensityHead', in_channels=192, num_classes=len(aus), loss_weight=0.3))
+        type='AUIntensityHead', in_channels=192, num_classes=len(aus), loss_weight=0.6))
 
 dataset = dict(
     type='ActionUnitDataset',
@@ -50,7 +50,7 @@ pack = dict(type='PackInputs', algorithm_keys=('subject', 'gt_intensity'))
 train_pipeline = [
     dict(type='LoadFace'),
     dict(type='RandomFraming', size=64, side=1.1 / 1.6),  # inference keeps 5 % of room, these 30 %
-    dict(type='RandomTexture'),
+    dict(type='RandomTexture', prob=0.6, mix=0.6),
     dict(type='RandomCamera', grey=1, exposure=0.21),
     pack,
 ]
@@ -84,7 +84,17 @@ optim_wrapper = dict(
     constructor='DefaultOptimWrapperConstructor',
     optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05),
     clip_grad=dict(max_norm=5))
-custom_hooks = _base_.custom_hooks + [dict(type='ChannelsLastHook')]
+epoch = 3600 * 10 // 32  # updates
+custom_hooks = _base_.custom_hooks + [
+    dict(type='ChannelsLastHook'),
+    # the mean of the weights at the ends of the last two epochs
+    dict(
+        type='EMAHook',
+        ema_type='StochasticWeightAverage',
+        begin_iter=4 * epoch,
+        interval=epoch,
+        update_buffers=True)
+]
 param_scheduler = dict(
     type='WarmupCosineLR', warmup_epochs=0.5, eta_min=1e-6, convert_to_iter_based=True)
 train_cfg = dict(type='ResumableEpochLoop', max_epochs=5)

@@ -5,7 +5,8 @@
 
     python tools/misc/render_crops.py work_dirs/default_au
 
-writes ``train`` (3,600 people) and ``test`` (200 others, with the crop of inference itself).
+writes ``train`` (3,600 people), and ``calibration`` and ``test`` (200 others each, with the crop of
+inference itself).
 
 Every frame is a pure function of (seed, person, frame). Head and shoulders are rendered, dlib finds
 the face as it does in ``tools/predict.py``, and the box is cut out with room around it, so that the
@@ -47,7 +48,7 @@ TABLE, PARAMETERS, MISSES = 'annotations.csv', 'rendered_crops.json', 'misses.cs
 NOTE = 'missed.json'  # of each person, written last: frames that dlib did not find
 RENDERED = 192  # pixels: a face of some 100 pixels, which dlib finds without enlarging
 ROOM = 0.30     # part of the box that is kept on each side; inference keeps 0.05
-TEST_FIRST = 90000  # number of the first person of the test
+CALIBRATION_FIRST, TEST_FIRST = 80000, 90000  # numbers of the first persons
 _FIRST = 10 ** 6  # identities of the default model: those of Population lie elsewhere
 # dlib's box of rendered faces, in distances between the pupils from the point between the eyes
 _BOX = (-1.17, -0.69, 1.17, 1.65)
@@ -195,9 +196,11 @@ def main(arguments: Optional[List[str]] = None) -> int:
     """The command; the exit code: 0, 2 (an error), 130 (stopped)."""
     parser = argparse.ArgumentParser(description='Render the faces that the default model is '
                                      'trained and tested on. A run that was stopped goes on.')
-    parser.add_argument('out', type=path_argument, help='folder; gets train/ and test/')
+    parser.add_argument('out', type=path_argument,
+                        help='folder; gets train/, calibration/ and test/')
     parser.add_argument('--people', type=int, default=3600, help='of the training; default: 3600')
-    parser.add_argument('--test-people', type=int, default=200, help='default: 200')
+    parser.add_argument('--test-people', type=int, default=200, help='of the test, and of the '
+                        'calibration; default: 200')
     parser.add_argument('--frames', type=int, default=10, help='of each person; default: 10')
     add_parallel_arguments(parser, workers=0)
     args = parser.parse_args(arguments)
@@ -205,8 +208,9 @@ def main(arguments: Optional[List[str]] = None) -> int:
 
     def work() -> int:
         write_rendered_crops(Path(args.out, 'train'), args.people, args.frames, workers=workers)
-        write_rendered_crops(Path(args.out, 'test'), args.test_people, args.frames,
-                             workers=workers, room=PUBLISHED_MARGIN, first=TEST_FIRST)
+        for name, first in (('calibration', CALIBRATION_FIRST), ('test', TEST_FIRST)):
+            write_rendered_crops(Path(args.out, name), args.test_people, args.frames,
+                                 workers=workers, room=PUBLISHED_MARGIN, first=first)
         return 0
 
     return exit_code(work, ValueError, ImportError, ParallelError)
