@@ -11,9 +11,9 @@ import os
 import runpy
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Optional
+from typing import Iterator, Optional
 
 import mmpretrain
 import torch
@@ -42,21 +42,25 @@ def mmpretrain_tool(name: str) -> Path:
                             "wheel: pip install 'fmae_iat_plugin[stack]'.")
 
 
-def init_cpu_process_group(launcher: str) -> bool:
-    """Create a gloo process group where torchrun or srun started processes and there is no GPU.
+@contextmanager
+def cpu_process_group(launcher: str) -> Iterator[bool]:
+    """A gloo process group during a block, where torchrun or srun started processes without a GPU.
 
     MMEngine's own ``init_dist`` selects a CUDA device whatever the backend is, but keeps a group
-    that exists already. Slurm's variables are read as it does.
+    that exists already. Slurm's variables are read as it does. The block's end ends the group: the
+    runner and its DDP model refer to each other and to it, so only the collector ends gloo's
+    threads, and one that outlives the interpreter's end aborts the process.
 
     Args:
         launcher: The tool's ``--launcher``.
 
-    Returns:
+    Yields:
         bool: Whether a group was created.
     """
     if (launcher not in ('pytorch', 'slurm') or torch.cuda.is_available()
             or dist.is_initialized()):
-        return False
+        yield False
+        return
     if launcher == 'slurm':
         for name, slurm in (('RANK', 'PROCID'), ('WORLD_SIZE', 'NTASKS'),
                             ('LOCAL_RANK', 'LOCALID')):
@@ -67,7 +71,11 @@ def init_cpu_process_group(launcher: str) -> bool:
                                    capture_output=True, text=True, check=True).stdout.split()
             os.environ['MASTER_ADDR'] = hosts[0]
     dist.init_process_group('gloo')
-    return True
+    try:
+        yield True
+    finally:
+        dist.destroy_process_group()
+        gc.collect()
 
 
 def is_first_process() -> bool:
@@ -125,13 +133,5 @@ def run_mmpretrain_tool(name: str) -> None:
                 held.enter_context(hold_folder(folder, 'a training'))
             except (ValueError, OSError) as error:
                 sys.exit(f'error: {error}')
-        if init_cpu_process_group(known.launcher):
-            held.callback(_end_process_group)
+        held.enter_context(cpu_process_group(known.launcher))
         runpy.run_path(str(mmpretrain_tool(name)), run_name='__main__')
-
-
-def _end_process_group() -> None:
-    """The runner and its DDP model refer to each other and to the group: only the collector ends
-    gloo's threads, and one that outlives the interpreter's end aborts the process."""
-    dist.destroy_process_group()
-    gc.collect()

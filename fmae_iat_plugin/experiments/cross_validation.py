@@ -32,7 +32,7 @@ from mmengine.runner import load_checkpoint
 
 import fmae_iat_plugin  # noqa: F401  registers
 from fmae_iat_plugin.engine import build_runner, is_repeatable
-from fmae_iat_plugin.engine.launch import init_cpu_process_group, is_first_process
+from fmae_iat_plugin.engine.launch import cpu_process_group, is_first_process
 from fmae_iat_plugin.errors import STOPPED, say_error
 from fmae_iat_plugin.extras import needs_extra
 from fmae_iat_plugin.files import hold_folder
@@ -226,8 +226,9 @@ def _run_one(arguments: Optional[List[str]] = None) -> None:
     parser.add_argument('--feature-frames', type=int, default=FEATURE_FRAMES)
     args = parser.parse_args(arguments)
     watch_parent(os.getppid())
-    init_cpu_process_group(args.launcher)
-    train_and_test(Run(**json.loads(args.run)), args.launcher, args.resume, args.feature_frames)
+    with cpu_process_group(args.launcher):
+        train_and_test(Run(**json.loads(args.run)), args.launcher, args.resume,
+                       args.feature_frames)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

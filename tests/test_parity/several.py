@@ -6,9 +6,9 @@ import sys
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from fmae_iat_plugin.engine.launch import init_cpu_process_group
+from fmae_iat_plugin.engine.launch import cpu_process_group
 
 if __name__ == '__main__':
-    init_cpu_process_group('pytorch')
-    for path in sys.argv[1:]:
-        Runner.from_cfg(Config.fromfile(path)).train()
+    with cpu_process_group('pytorch'):
+        for path in sys.argv[1:]:
+            Runner.from_cfg(Config.fromfile(path)).train()

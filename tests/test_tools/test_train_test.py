@@ -178,10 +178,12 @@ def test_shell_tools_say_how_they_are_called(repo, tool):
 
 def test_a_gpu_or_another_launcher_is_left_to_mmengine(monkeypatch):
     monkeypatch.setattr(launch.dist, 'init_process_group', None)  # calling it would fail
-    assert launch.init_cpu_process_group('none') is False
-    assert launch.init_cpu_process_group('mpi') is False
+    for launcher in ('none', 'mpi'):
+        with launch.cpu_process_group(launcher) as created:
+            assert created is False
     monkeypatch.setattr(launch.torch.cuda, 'is_available', lambda: True)
-    assert launch.init_cpu_process_group('pytorch') is False
+    with launch.cpu_process_group('pytorch') as created:
+        assert created is False
 
 
 def test_missing_tools_say_what_to_install(monkeypatch, tmp_path):
