@@ -38,13 +38,12 @@ from fmae_iat_plugin.parallel import (
 from fmae_iat_plugin.synthfacs.proportions import sample_varied_identity
 from fmae_iat_plugin.synthfacs.renderer import Pose, render
 
-from .rendered_crops import draw
+from .rendered_crops import FIRST_IDENTITY, draw
 
 BORDER = 0.2    # of a photo's side, on each side, by repeating its edge: crops may be tight
 SIDE = 240      # pixels; smaller photos are enlarged to it for dlib
 BETWEEN = 20    # pixels between the eyes at which brightness is read, as in CK+ at 48 pixels
 RENDERED = 224
-FIRST = 10 ** 6  # identities of the default model
 _EYES = (slice(36, 42), slice(42, 48))
 
 
@@ -163,7 +162,7 @@ def _photo(path: Path) -> Optional[dict]:
 
 def _person(aus: Dict[int, float], person: int) -> Optional[dict]:
     """A person of the default model from the front, in one of its lights."""
-    who, light = sample_varied_identity(FIRST + person), draw(0, person, 1).light
+    who, light = sample_varied_identity(FIRST_IDENTITY + person), draw(0, person, 1).light
     picture = render(who, aus, Pose(), light, RENDERED, 'portrait')[0]
     return measure(np.ascontiguousarray(picture[..., ::-1]))
 

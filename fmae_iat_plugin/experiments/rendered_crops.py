@@ -49,7 +49,7 @@ NOTE = 'missed.json'  # of each person, written last: frames that dlib did not f
 RENDERED = 192  # pixels: a face of some 100 pixels, which dlib finds without enlarging
 ROOM = 0.30     # part of the box that is kept on each side; inference keeps 0.05
 CALIBRATION_FIRST, TEST_FIRST = 80000, 90000  # numbers of the first persons
-_FIRST = 10 ** 6  # identities of the default model: those of Population lie elsewhere
+FIRST_IDENTITY = 10 ** 6  # identities of the default model: those of Population lie elsewhere
 # dlib's box of rendered faces, in distances between the pupils from the point between the eyes
 _BOX = (-1.17, -0.69, 1.17, 1.65)
 
@@ -118,7 +118,7 @@ def _write_person(out: Path, seed: int, frames: int, size: int, room: float, per
     """Render the frames of one person; returns the labels ``[frames, A]`` and missed frames."""
     cv2.setNumThreads(0)  # each process uses one core
     note, labels, missed = out / f'P{person:05d}' / NOTE, [], []
-    who = sample_varied_identity(_FIRST + seed * 100000 + person)
+    who = sample_varied_identity(FIRST_IDENTITY + seed * 100000 + person)
     noted = json.loads(note.read_text()) if note.is_file() else None  # None: stopped before its end
     for frame in range(frames):
         drawn = draw(seed, person, frame)

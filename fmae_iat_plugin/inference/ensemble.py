@@ -7,14 +7,13 @@ joined file is used as any other; it takes as long as all of its members togethe
 """
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Dict, List, Sequence, Union
 
 import numpy as np
 
 from fmae_iat_plugin.extras import needs_extra
+from fmae_iat_plugin.files import whole_named_file
 
 from .onnx_backend import OnnxBackend
 
@@ -61,15 +60,12 @@ def join(members: Sequence[Union[str, Path]], out: Union[str, Path], half: bool 
         _store_half(model.graph)
     onnx.helper.set_model_props(model, notes)
     onnx.checker.check_model(model)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f'.{out.name}.') as folder:
-        written = Path(folder, out.name)
+    with whole_named_file(out) as written:
         onnx.save(model, str(written))
         difference = _difference(backends, OnnxBackend(written, 'cpu'))
         if not difference <= (HALF_TOLERANCE if half else TOLERANCE):
             raise ValueError(f'the joined model is off by {difference:.2g} from the mean of its '
                              'members: no file was written. Remedy: join without half.')
-        os.replace(written, out)
     return difference
 
 

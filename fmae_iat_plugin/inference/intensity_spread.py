@@ -9,18 +9,18 @@ spread ICC(3,1) (Shrout and Fleiss, 1979) is the correlation itself.
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Union
 
 import numpy as np
 
 from fmae_iat_plugin.action_units import au_name
+from fmae_iat_plugin.datasets.annotation import MAX_INTENSITY
 from fmae_iat_plugin.extras import needs_extra
+from fmae_iat_plugin.files import write_whole
 
 from .real_faces import predict_photos, read_photos
 
-HIGHEST = 5  #: of FACS
 FACTORS = 'intensity_factors'  #: what the file notes
 _WHAT = 'the spread of intensities'
 _SCALED = 'intensities/scaled'
@@ -94,7 +94,7 @@ def spread_intensities(model: Union[str, Path], folder: Union[str, Path],
             if name == 'intensities':
                 node.output[place] = 'intensities/regressed'
     for name, values in (('factors', factors), ('lowest', np.float32(0)),
-                         ('highest', np.float32(HIGHEST))):
+                         ('highest', np.float32(MAX_INTENSITY))):
         graph.initializer.append(numpy_helper.from_array(values, f'intensities/{name}'))
     graph.node.extend([
         helper.make_node('Mul', ['intensities/regressed', 'intensities/factors'], [_SCALED]),
@@ -103,8 +103,5 @@ def spread_intensities(model: Union[str, Path], folder: Union[str, Path],
     notes[FACTORS] = json.dumps([round(float(factor), 4) for factor in factors])
     helper.set_model_props(graph_model, notes)
     onnx.checker.check_model(graph_model)
-    out = Path(out)
-    partial = out.with_name(f'.{out.name}.partial')
-    onnx.save(graph_model, str(partial))
-    os.replace(partial, out)
+    write_whole(Path(out), graph_model.SerializeToString())
     return factors

@@ -75,7 +75,7 @@ def test_the_crop_is_that_of_inference(tmp_path):
     """Rendered, found and cropped by the functions of tools/predict.py."""
     write_rendered_crops(tmp_path, people=1, frames=2, size=64, workers=1, room=.05, first=7)
     drawn = draw(0, 7, 1)
-    person = sample_varied_identity(rendered_crops._FIRST + 7)
+    person = sample_varied_identity(rendered_crops.FIRST_IDENTITY + 7)
     image, _ = render(person, drawn.shown, drawn.pose, drawn.light, 192, 'portrait')
     image = image[..., ::-1].copy()
     box = DlibDetector()([image])[0].boxes[0]

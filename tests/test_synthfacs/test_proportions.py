@@ -41,7 +41,7 @@ def test_landmarks_lie_where_those_of_photos_do(people):
 def test_every_face_is_in_order(people):
     for person in people:
         y = FaceCurves(person).landmarks[:, 1]
-        assert y[[19, 24]].max() < y[[37, 38, 43, 44]].min() - .02  # brows above the eyes
+        assert y[[19, 24]].max() < y[[37, 38, 43, 44]].min() - .028  # brows above the eyes
         assert y[[33]].max() < y[51] < y[57] < y[8]  # nose, upper lip, lower lip, chin
         assert all(low <= getattr(person, name) <= high
                    for name, (_, _, low, high) in VARIED.items())
@@ -122,7 +122,7 @@ def test_shade_darkens_its_place_by_its_share_and_nothing_else(evenly_lit):
     assert np.array_equal(_patch(skin, chin), _patch(before, chin))
     eye, _ = _grey(evenly_lit, eye_shade=.4)
     for place in eyes:
-        assert .4 < _patch(eye, place).mean() / _patch(before, place).mean() < .85
+        assert .5 < _patch(eye, place).mean() / _patch(before, place).mean() < .85
     assert np.array_equal(_patch(eye, between), _patch(before, between))
     lids, _ = _grey(evenly_lit, lid_shade=.6)
     for edge in (37, 38, 43, 44):  # just above the upper lid's edge
